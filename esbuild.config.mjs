@@ -1,0 +1,52 @@
+// Builds every bundle: the extension host, the engine process and the CLI. `--watch` rebuilds on change.
+import { context } from "esbuild";
+
+const watch = process.argv.includes("--watch");
+const shared = {
+  bundle: true,
+  sourcemap: true,
+  minify: false,
+  logLevel: "info",
+  legalComments: "linked",
+};
+
+const esm = {
+  ...shared,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  // node-llama-cpp finds its prebuilt libraries beside its own files, so it stays a package.
+  external: ["node-llama-cpp"],
+  // Bundled CommonJS dependencies call require() for Node's own modules.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+};
+
+/** One entry a process; the outputs are named by package.json ("main", "bin") and by native/client. */
+const builds = [
+  {
+    ...shared,
+    entryPoints: { extension: "extension/extension.ts" },
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    external: ["vscode"],
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+  },
+  {
+    ...esm,
+    entryPoints: { engine: "native/engine/main.ts", cli: "native/cli/main.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".mjs" },
+  },
+];
+
+const contexts = await Promise.all(builds.map((build) => context(build)));
+if (watch) {
+  await Promise.all(contexts.map((one) => one.watch()));
+} else {
+  await Promise.all(contexts.map((one) => one.rebuild()));
+  await Promise.all(contexts.map((one) => one.dispose()));
+}
