@@ -7,8 +7,10 @@ control tokens: a reader sees them.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import re
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -53,9 +55,10 @@ def train_tokenizer(documents: int = 4000, seed: int = 7) -> Tokenizer:
         show_progress=False,
     )
     texts = [write_document(draw_problem(rng, "train"), rng) for _ in range(documents)]
-    for token in CONTROL_TOKENS + THINK_TOKENS:
-        texts = [text.replace(token, "\n") for text in texts]
-    tokenizer.train_from_iterator([GENERAL_TEXT] * 20 + texts, trainer)
+    # No merge may reach across an added token, so the merges are learnt from the pieces between them.
+    added = re.compile("|".join(re.escape(token) for token in CONTROL_TOKENS + THINK_TOKENS))
+    pieces = (piece for text in texts for piece in added.split(text) if piece)
+    tokenizer.train_from_iterator(itertools.chain([GENERAL_TEXT] * 20, pieces), trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in CONTROL_TOKENS])
     tokenizer.add_tokens([AddedToken(token, special=False) for token in THINK_TOKENS])
     if tokenizer.get_vocab_size() != VOCABULARY:
