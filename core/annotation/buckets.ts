@@ -81,7 +81,7 @@ export function decorationRanges(
     if (to === from) continue;
     // The empty tokens behind a range continue its last character.
     while (i < last && end[i] === start[i] && start[i]! <= to) {
-      if (!(entropy[i]! <= highest)) highest = maximum(highest, entropy[i]!);
+      highest = maximum(highest, entropy[i]!);
       fork ||= cut.isFork[i] === 1;
       i++;
     }
