@@ -29,13 +29,13 @@ class Fault extends Error {
 }
 
 /**
- * The value of an expression of whole numbers (at most nine digits), `+ - * /`, parentheses and white space.
+ * The value of an expression of whole numbers (at most nine digits), `+ - * /`, parentheses and ASCII white space.
  *
  * The caller bounds the length: parsing is linear, but the numbers grow with it.
  */
 export function evaluateExpression(text: string): Evaluation {
   try {
-    const parser = new Parser(text.match(/[0-9]+|\S/gu) ?? []);
+    const parser = new Parser(text.match(/[0-9]+|[^ \t\r\n\f\v]/gu) ?? []);
     const value = parser.whole();
     return { ok: true, value, used: parser.used };
   } catch (error) {
