@@ -1,6 +1,7 @@
 /**
  * Which tokens are forking tokens: the cut between the high-entropy minority and the rest, [80/20] section 3.
  */
+import { topCount } from "../rl/mask";
 import { upperBound } from "./sortedSearch";
 
 /** The share of tokens that the paper keeps, rho in [80/20] Eq. 6. */
@@ -46,22 +47,10 @@ export function sortEntropies(entropy: Float32Array): Float32Array {
 }
 
 /**
- * The exact number of forks among n scored tokens: max(1, ceil(share n)), as the paper's authors take it; 0 for n = 0.
- *
- * The product is taken in decimal, so to say: 0.2 x 35 is 7.000000000000001 in binary floating point, and 7 forks are
- * meant, so the last few bits are forgiven.
- */
-export function forkCount(scored: number, share: number): number {
-  if (scored === 0) return 0;
-  const product = share * scored;
-  const forgiven = product * 8 * Number.EPSILON;
-  return Math.min(scored, Math.max(1, Math.ceil(product - forgiven)));
-}
-
-/**
  * Applies a rule to a trace's entropies.
  *
- * A share is an exact top-k over the tokens that have an entropy, k = max(1, ceil(share n)); of several tokens with
+ * A share is an exact top-k over the tokens that have an entropy, k = max(1, ceil(share n)), the same that the
+ * training mask takes (core/rl/mask); of several tokens with
  * the same entropy at the edge, the earlier ones are taken. A fixed cut takes H > nats, however many that are.
  * @param entropy nats, shape [n], NaN where there is none
  * @throws RangeError where the share is not in (0, 1] or the fixed number is negative or no number
@@ -78,7 +67,7 @@ export function cutTrace(entropy: Float32Array, rule: CutRule): Cut {
     count = markAbove(entropy, threshold, isFork);
     atEdge = 0;
   } else {
-    const wanted = forkCount(sorted.length, rule.share);
+    const wanted = topCount(sorted.length, rule.share);
     threshold = wanted === 0 ? NaN : sorted[sorted.length - wanted]!;
     const above = markAbove(entropy, threshold, isFork);
     atEdge = wanted - above;
