@@ -1,0 +1,147 @@
+import * as vscode from "vscode";
+import type { OffsetRange } from "../../core/annotation/tokenLookup";
+import { readSettings, SECTION } from "../configuration";
+import type { AnnotationChange, Annotations } from "./annotations";
+import {
+  type DecorationStyle,
+  createDecorationStyle,
+  isHighContrast,
+} from "./decorationStyle";
+import type { LiveTrace } from "./liveTrace";
+import { type LineRange, covers, forkLines, screenful } from "./screenful";
+
+/** Milliseconds of quiet after an edit until its editor is painted anew; VS Code shifts the old colours meanwhile. */
+const QUIET = 120;
+
+/** What an editor shows now. */
+interface Painting {
+  readonly live: LiveTrace;
+  readonly painted: readonly OffsetRange[];
+}
+
+/** Paints annotations into the visible editors: what they show and a margin, again on scroll and on every change. */
+export class Painter implements vscode.Disposable {
+  private style: DecorationStyle;
+  private highContrast: boolean;
+  private readonly paintings = new WeakMap<vscode.TextEditor, Painting>();
+  private readonly quiet = new Map<string, NodeJS.Timeout>();
+  private readonly subscriptions: vscode.Disposable[];
+
+  constructor(private readonly annotations: Annotations) {
+    this.highContrast = isHighContrast(vscode.window.activeColorTheme);
+    this.style = createDecorationStyle(this.highContrast);
+    this.subscriptions = [
+      annotations.onDidChange((change) => this.onAnnotation(change)),
+      vscode.window.onDidChangeVisibleTextEditors((editors) => {
+        for (const editor of editors) this.onScroll(editor);
+      }),
+      vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor }) =>
+        this.onScroll(textEditor),
+      ),
+      vscode.window.onDidChangeActiveColorTheme((theme) => this.onTheme(theme)),
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration(`${SECTION}.display`)) this.paintAll();
+      }),
+    ];
+    this.paintAll();
+  }
+
+  dispose(): void {
+    for (const timer of this.quiet.values()) clearTimeout(timer);
+    for (const one of this.subscriptions) one.dispose();
+    this.style.dispose();
+  }
+
+  private onAnnotation({ uri, what }: AnnotationChange): void {
+    const key = uri.toString();
+    clearTimeout(this.quiet.get(key));
+    this.quiet.delete(key);
+    if (what === "edited") {
+      const paintLater = () => {
+        this.quiet.delete(key);
+        this.paintEditorsOf(uri);
+      };
+      this.quiet.set(key, setTimeout(paintLater, QUIET));
+    } else this.paintEditorsOf(uri);
+  }
+
+  private onScroll(editor: vscode.TextEditor): void {
+    const { document } = editor;
+    const live = this.annotations.of(document.uri)?.live;
+    const before = this.paintings.get(editor);
+    if (live === before?.live) {
+      if (live === undefined) return;
+      if (covers(before!.painted, this.visibleParts(editor))) return;
+    }
+    // While the user types, the positions known here may be a keystroke behind the editor's.
+    if (this.quiet.has(document.uri.toString())) return;
+    this.paint(editor);
+  }
+
+  private onTheme(theme: vscode.ColorTheme): void {
+    if (isHighContrast(theme) === this.highContrast) return;
+    this.highContrast = !this.highContrast;
+    this.style.dispose();
+    this.style = createDecorationStyle(this.highContrast);
+    this.paintAll();
+  }
+
+  private paintEditorsOf(uri: vscode.Uri): void {
+    const key = uri.toString();
+    for (const editor of vscode.window.visibleTextEditors) {
+      if (editor.document.uri.toString() === key) this.paint(editor);
+    }
+  }
+
+  private paintAll(): void {
+    for (const editor of vscode.window.visibleTextEditors) this.paint(editor);
+  }
+
+  private paint(editor: vscode.TextEditor): void {
+    const { document } = editor;
+    const live = this.annotations.of(document.uri)?.live;
+    const before = this.paintings.get(editor);
+    if (live === undefined) {
+      if (before !== undefined) this.wipe(editor);
+      return;
+    }
+    const lines = this.annotations.linesOf(document);
+    const { display } = readSettings(document.uri);
+    const { painted, buckets, forks } = screenful(
+      live,
+      lines,
+      display,
+      this.visibleParts(editor),
+    );
+    this.style.buckets.forEach((type, i) =>
+      editor.setDecorations(type, (buckets[i] ?? []).map(toRange)),
+    );
+    editor.setDecorations(this.style.fork, forks.map(toRange));
+    if (before?.live !== live) {
+      const marks = forkLines(live, lines).map(
+        ([first, last]) => new vscode.Range(first, 0, last, 0),
+      );
+      editor.setDecorations(this.style.ruler, marks);
+    }
+    this.paintings.set(editor, { live, painted });
+  }
+
+  private wipe(editor: vscode.TextEditor): void {
+    const { buckets, fork, ruler } = this.style;
+    for (const type of [...buckets, fork, ruler])
+      editor.setDecorations(type, []);
+    this.paintings.delete(editor);
+  }
+
+  private visibleParts(editor: vscode.TextEditor): OffsetRange[] {
+    const lines = this.annotations.linesOf(editor.document);
+    return editor.visibleRanges.map(({ start, end }) => ({
+      start: lines.offsetAt(start),
+      end: lines.offsetAt(end),
+    }));
+  }
+}
+
+function toRange({ start, end }: LineRange): vscode.Range {
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
