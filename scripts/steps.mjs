@@ -1,3 +1,4 @@
+// @ts-check
 // What the scripts share: the repository's root, a step with its time, and running a program.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,7 +16,10 @@ export const stateFolder = join(root, ".forksight");
 /** A failure whose message is all that a person needs: printed without a stack. */
 export class ScriptError extends Error {}
 
-/** Seconds, as people read them. */
+/**
+ * Seconds, as people read them.
+ * @param {number} milliseconds
+ */
 export function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;
 }
@@ -65,7 +69,10 @@ export function run(command, args, { cwd = root, env, quiet } = {}) {
   return result.stdout ?? "";
 }
 
-/** Hash of files' contents; a file that is absent counts as such. */
+/**
+ * Hash of the contents of files; a file that is absent counts as such.
+ * @param {readonly string[]} paths
+ */
 export function hashOf(paths) {
   const hash = createHash("sha256");
   for (const path of paths) {
@@ -75,20 +82,31 @@ export function hashOf(paths) {
   return hash.digest("hex");
 }
 
-/** Whether `key` is what `remember` was last told under `name`. */
+/**
+ * Whether `key` is what `remember` was last told under `name`.
+ * @param {string} name
+ * @param {string} key
+ */
 export function isRemembered(name, key) {
   const path = join(stateFolder, "stamps", name);
   return existsSync(path) && readFileSync(path, "utf8") === key;
 }
 
-/** Notes that the work called `name` was done for `key`. */
+/**
+ * Notes that the work called `name` was done for `key`.
+ * @param {string} name
+ * @param {string} key
+ */
 export function remember(name, key) {
   const folder = join(stateFolder, "stamps");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, name), key);
 }
 
-/** Ends the process with the error's message; a stack only for what nobody foresaw. */
+/**
+ * Ends the process with the error's message; a stack only for what nobody foresaw.
+ * @param {unknown} error
+ */
 export function failWith(error) {
   const known = error instanceof ScriptError;
   console.error(known ? `\n${error.message}` : error);

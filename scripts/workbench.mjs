@@ -56,6 +56,8 @@ export const QUIET_SETTINGS = {
   "extensions.autoCheckUpdates": false,
   "extensions.autoUpdate": false,
   "extensions.ignoreRecommendations": true,
+  // No extension of the workbench runs in the browser; the second host would only cost time.
+  "extensions.webWorker": false,
   "telemetry.telemetryLevel": "off",
   "update.mode": "none",
 };
@@ -121,7 +123,6 @@ export async function freePort() {
  * @param {Record<string, unknown>} [options.settings] user settings beside QUIET_SETTINGS; undefined removes one
  * @param {boolean} [options.keepSettings] leave a settings.json that exists as it is
  * @param {NodeJS.ProcessEnv} [options.env] variables beside this process's own
- * @param {boolean} [options.testDriver] let a test drive the editor's services
  * @returns {Promise<WorkbenchServer>}
  * @throws {ScriptError} with the server's output where it does not start
  */
@@ -131,7 +132,6 @@ export async function startServer({
   settings = {},
   keepSettings = false,
   env = {},
-  testDriver = false,
 }) {
   const chosenPort = port ?? (await freePort());
   const userData = join(dataFolder, "data");
@@ -150,7 +150,8 @@ export async function startServer({
       ...["--telemetry-level", "off"],
       ...["--server-data-dir", dataFolder, "--user-data-dir", userData],
       ...["--extensions-dir", join(dataFolder, "extensions")],
-      ...(testDriver ? ["--enable-smoke-test-driver"] : []),
+      // Without it a built workbench ignores extensionDevelopmentPath in its address.
+      "--enable-smoke-test-driver",
     ],
     {
       detached: true,

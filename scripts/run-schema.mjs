@@ -1,0 +1,21 @@
+// Writes schemas/run.schema.json, the published JSON schema of run files, from core/run/settings.ts.
+// A unit test fails where the file is not current.
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { format } from "prettier";
+
+const { outputFiles } = await build({
+  stdin: {
+    contents: 'export { runJsonSchema } from "./core/run/settings.ts";',
+    resolveDir: fileURLToPath(new URL("..", import.meta.url)),
+  },
+  bundle: true,
+  write: false,
+  format: "esm",
+  platform: "node",
+});
+const code = Buffer.from(outputFiles[0].contents).toString("base64");
+const { runJsonSchema } = await import(`data:text/javascript;base64,${code}`);
+const text = await format(JSON.stringify(runJsonSchema()), { parser: "json" });
+writeFileSync(new URL("../schemas/run.schema.json", import.meta.url), text);

@@ -1,0 +1,197 @@
+// @ts-check
+// npm test: sets up, then checks types, style and behaviour; a summary at the end. The last line counts the tests.
+//
+// Usage: npm test [-- --only NAME[,NAME ...]]   NAME: typecheck, lint, unit, integration, e2e
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { findChromium, setUp } from "./setup.mjs";
+import { ScriptError, failWith, root, seconds } from "./steps.mjs";
+import { workbenchObstacle } from "./workbench.mjs";
+
+const results = join(root, "test-results");
+const bin = join(root, "node_modules");
+
+/** @typedef {{passed: number, failed: number, skipped: number}} Counts */
+/** @typedef {{name: string, ok: boolean, counts?: Counts, milliseconds: number, note?: string}} Outcome */
+
+/** What is run, in this order: the quick ones first. */
+const STEPS = {
+  typecheck: () => check("typecheck", join(bin, "typescript/bin/tsc"), []),
+  lint: () => lint(),
+  unit: () => vitest("unit"),
+  integration: () => vitest("integration"),
+  e2e: () => vitest("e2e", endToEndObstacle()),
+};
+
+/** Why the end-to-end tests cannot run here; undefined where they can. */
+function endToEndObstacle() {
+  return (
+    workbenchObstacle() ??
+    (findChromium() === undefined
+      ? "no Chromium on the PATH, and none could be installed"
+      : undefined)
+  );
+}
+
+/**
+ * Runs a Node.js program of a development dependency.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function node(program, args, env) {
+  return spawnSync(process.execPath, [program, ...args], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  }).status;
+}
+
+/**
+ * @param {string} name
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @returns {Outcome}
+ */
+function check(name, program, args) {
+  const begin = performance.now();
+  const ok = node(program, args) === 0;
+  return { name, ok, milliseconds: performance.now() - begin };
+}
+
+/** @returns {Outcome} */
+function lint() {
+  const style = check("lint", join(bin, "eslint/bin/eslint.js"), ["."]);
+  const format = check("format", join(bin, "prettier/bin/prettier.cjs"), [
+    "--check",
+    ".",
+  ]);
+  return {
+    name: "lint",
+    ok: style.ok && format.ok,
+    milliseconds: style.milliseconds + format.milliseconds,
+  };
+}
+
+/**
+ * Runs one of Vitest's projects and counts its tests.
+ * @param {string} project
+ * @param {string} [obstacle] why its tests must skip themselves
+ * @returns {Outcome}
+ */
+function vitest(project, obstacle) {
+  const begin = performance.now();
+  const report = join(results, `${project}.json`);
+  const status = node(
+    join(bin, "vitest/vitest.mjs"),
+    [
+      ...["run", "--project", project, "--passWithNoTests"],
+      ...["--reporter", "default", "--reporter", "json"],
+      ...["--outputFile.json", report],
+    ],
+    obstacle === undefined ? {} : { FORKSIGHT_E2E_OBSTACLE: obstacle },
+  );
+  return {
+    name: project,
+    ok: status === 0,
+    counts: countsOf(report),
+    milliseconds: performance.now() - begin,
+    ...(obstacle === undefined ? {} : { note: `skipped: ${obstacle}` }),
+  };
+}
+
+/**
+ * @param {string} report
+ * @returns {Counts}
+ */
+function countsOf(report) {
+  if (!existsSync(report)) return { passed: 0, failed: 0, skipped: 0 };
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } =
+    JSON.parse(readFileSync(report, "utf8"));
+  return {
+    passed: numPassedTests,
+    failed: numFailedTests,
+    skipped: numPendingTests + numTodoTests,
+  };
+}
+
+/**
+ * @param {readonly Outcome[]} outcomes
+ * @returns {Counts} a step that failed with no failing test (types, style, a suite that did not load) counts as one
+ */
+function total(outcomes) {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const { ok, counts } of outcomes) {
+    sum.passed += counts?.passed ?? 0;
+    sum.skipped += counts?.skipped ?? 0;
+    sum.failed += Math.max(counts?.failed ?? 0, ok ? 0 : 1);
+  }
+  return sum;
+}
+
+/** @param {readonly Outcome[]} outcomes */
+function summarize(outcomes) {
+  console.log("\nSummary");
+  for (const { name, ok, counts, milliseconds, note } of outcomes) {
+    const numbers =
+      counts === undefined
+        ? ""
+        : `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
+    console.log(
+      `  ${ok ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds(milliseconds).padStart(8)}  ${numbers}${note === undefined ? "" : ` (${note})`}`,
+    );
+  }
+}
+
+/**
+ * @param {boolean} endToEnd
+ * @returns {Promise<Outcome>}
+ */
+async function prepared(endToEnd) {
+  const begin = performance.now();
+  const ok = await setUp({ workbench: endToEnd, chromium: endToEnd }).then(
+    () => true,
+    (error) => {
+      failWith(error);
+      return false;
+    },
+  );
+  return { name: "set-up", ok, milliseconds: performance.now() - begin };
+}
+
+/** @returns {(keyof typeof STEPS)[]} */
+function chosenSteps() {
+  const all = /** @type {(keyof typeof STEPS)[]} */ (Object.keys(STEPS));
+  const { values } = parseArgs({ options: { only: { type: "string" } } });
+  if (values.only === undefined) return all;
+  const names = values.only.split(",");
+  const unknown = names.find((name) => !(name in STEPS));
+  if (unknown !== undefined) {
+    throw new ScriptError(
+      `--only ${unknown}: there is no such step. Steps: ${all.join(", ")}.`,
+    );
+  }
+  return all.filter((name) => names.includes(name));
+}
+
+async function main() {
+  const chosen = chosenSteps();
+  const endToEnd = chosen.includes("e2e");
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  const outcomes = [await prepared(endToEnd)];
+  if (!outcomes[0].ok) chosen.length = 0;
+  for (const name of chosen) {
+    console.log(`\n== ${name}`);
+    outcomes.push(STEPS[name]());
+  }
+  summarize(outcomes);
+  const { passed, failed, skipped } = total(outcomes);
+  if (outcomes.some(({ ok }) => !ok)) process.exitCode = 1;
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
+}
+
+await main().catch(failWith);

@@ -1,0 +1,121 @@
+/** One workbench server, one browser, one page: what a suite needs, made at its start and gone at its end. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type Browser } from "playwright-core";
+import { findChromium } from "../../../scripts/setup.mjs";
+import { root } from "../../../scripts/steps.mjs";
+import {
+  startServer,
+  workbenchObstacle,
+  type WorkbenchServer,
+} from "../../../scripts/workbench.mjs";
+import { Workbench } from "./workbench";
+
+/** Everything in the workbench may take this long on a busy machine of two cores. */
+export const PATIENCE_MS = 120_000;
+
+/** Headless and quiet: no GPU, no sandbox (tests may run as root), nothing in the background. */
+const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export interface SessionOptions {
+  /** Absolute path of the folder to open. */
+  readonly workspace: string;
+  /** User settings beside the quiet ones. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Absolute path of an extension's source folder; the repository's root where absent, none where null. */
+  readonly extension?: string | null;
+  /** Files to open at the start, absolute. */
+  readonly open?: readonly string[];
+  /** Width and height of the page in CSS pixels. */
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** A server that runs already, instead of one of the session's own. */
+  readonly url?: string;
+}
+
+/** Why no end-to-end test can run here; undefined where they can. `npm test` says it once for all suites. */
+export function obstacle(): string | undefined {
+  return (
+    process.env["FORKSIGHT_E2E_OBSTACLE"] ??
+    workbenchObstacle() ??
+    (findChromium() === undefined ? "no Chromium on the PATH" : undefined)
+  );
+}
+
+/** A folder for one suite's files, removed by `Session.close` where it was given to it. */
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `forksight-${name}-`));
+}
+
+/** Where screenshots go. */
+export const RESULTS_FOLDER = join(root, "test-results");
+
+export class Session {
+  private constructor(
+    readonly workbench: Workbench,
+    readonly server: WorkbenchServer | undefined,
+    private readonly browser: Browser,
+    private readonly dataFolder: string,
+  ) {}
+
+  /** Starts server and browser, opens the workspace, and returns once the workbench shows. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const dataFolder = temporaryFolder("server");
+    let server: WorkbenchServer | undefined;
+    let browser: Browser | undefined;
+    try {
+      if (options.url === undefined) {
+        server = await startServer({
+          dataFolder,
+          settings: { ...options.settings },
+        });
+      }
+      browser = await launchChromium();
+      const context = await browser.newContext({
+        viewport: options.viewport ?? { width: 1400, height: 1000 },
+      });
+      await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+      const page = await context.newPage();
+      page.setDefaultTimeout(PATIENCE_MS);
+      const extension =
+        options.extension === null ? undefined : (options.extension ?? root);
+      const url =
+        options.url ??
+        server?.url(options.workspace, {
+          ...(extension === undefined ? {} : { extension }),
+          open: options.open ?? [],
+        });
+      await page.goto(url ?? "", { waitUntil: "commit" });
+      const workbench = new Workbench(page);
+      await workbench.shown();
+      return new Session(workbench, server, browser, dataFolder);
+    } catch (error) {
+      await browser?.close();
+      await server?.stop();
+      rmSync(dataFolder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Ends browser and server, and removes the server's folder. */
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.server?.stop();
+    rmSync(this.dataFolder, { recursive: true, force: true });
+  }
+}
+
+async function launchChromium(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error("no Chromium on the PATH");
+  mkdirSync(RESULTS_FOLDER, { recursive: true });
+  return chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
+}

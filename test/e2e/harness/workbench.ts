@@ -1,0 +1,247 @@
+/** Page object of the workbench: what a person does and sees, without selectors in the tests. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Locator, Page } from "playwright-core";
+import { root } from "../../../scripts/steps.mjs";
+import { EditorView } from "./editorView";
+
+export class Workbench {
+  constructor(readonly page: Page) {}
+
+  /** Resolves once the workbench has drawn itself. */
+  async shown(): Promise<void> {
+    await this.page.locator(".monaco-workbench .part.statusbar").waitFor();
+  }
+
+  /** Runs a command of the palette by its full title, for example "Forksight: Annotate". */
+  async run(title: string): Promise<void> {
+    const input = await this.openQuickInput(`>${title}`);
+    const row = this.quickRow(title);
+    await row.waitFor();
+    await row.click();
+    await input.waitFor({ state: "hidden" }).catch(() => undefined);
+  }
+
+  /** Titles of the palette's rows for a search text. */
+  async paletteTitles(search: string): Promise<string[]> {
+    await this.openQuickInput(`>${search}`);
+    await this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .first()
+      .waitFor();
+    // The list is virtual and comes in steps; it has come to rest when two looks agree.
+    let titles = await this.quickTitles();
+    for (;;) {
+      await sleep(300);
+      const again = await this.quickTitles();
+      if (again.join() === titles.join()) break;
+      titles = again;
+    }
+    await this.page.keyboard.press("Escape");
+    return titles;
+  }
+
+  /** Chooses a row of the quick pick that is open. */
+  async pick(label: string | RegExp): Promise<void> {
+    await this.quickRow(label).click();
+  }
+
+  /** Fills the input box that is open, and confirms it. */
+  async answer(text: string): Promise<void> {
+    await this.quickInput().fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Opens a file of the workspace by its name, and waits until it is the active editor. */
+  async openFile(name: string): Promise<void> {
+    await this.openQuickInput(name);
+    const row = this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .filter({ hasText: name })
+      .first();
+    await row.waitFor();
+    await row.click();
+    await this.activeTab(name).waitFor();
+    await this.page
+      .locator(".editor-group-container.active .view-lines")
+      .first()
+      .waitFor();
+  }
+
+  /** The tab of the active editor, if it has this title. */
+  activeTab(title: string | RegExp): Locator {
+    return this.page.locator(".tab.active").filter({ hasText: title }).first();
+  }
+
+  /** Puts the cursor to a UTF-16 offset of the active document's text. */
+  async moveTo(documentText: string, offset: number): Promise<void> {
+    const before = documentText.slice(0, offset).split("\n");
+    const line = before.length;
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    await this.openQuickInput(`:${line}:${column}`);
+    await this.page.keyboard.press("Enter");
+    await this.cursorAt(documentText, offset);
+  }
+
+  /** UTF-16 offset of the cursor, by the status bar's line and column. */
+  async cursorOffset(documentText: string): Promise<number> {
+    const label = await this.page
+      .locator("#status\\.editor\\.selection")
+      .innerText();
+    const found = /Ln (\d+), Col (\d+)/u.exec(label);
+    if (found === null) throw new Error(`no cursor in "${label}"`);
+    const [, line = "", column = ""] = found;
+    const lines = documentText.split("\n").slice(0, Number(line) - 1);
+    return (
+      lines.reduce((sum, text) => sum + text.length + 1, 0) + Number(column) - 1
+    );
+  }
+
+  /** Waits until the cursor is at an offset. */
+  async cursorAt(documentText: string, offset: number): Promise<void> {
+    await this.until(
+      async () => (await this.cursorOffset(documentText)) === offset,
+      async () =>
+        `the cursor is at ${await this.cursorOffset(documentText)}, not at ${offset}`,
+    );
+  }
+
+  /** What the active editor shows now. */
+  async editor(documentText: string, from = 0): Promise<EditorView> {
+    return EditorView.read(this.page, documentText, from);
+  }
+
+  /** Waits until the active editor shows something that satisfies a condition, and returns it. */
+  async editorWhere(
+    documentText: string,
+    condition: (view: EditorView) => boolean,
+    what: string,
+    from = 0,
+  ): Promise<EditorView> {
+    let view: EditorView | undefined;
+    await this.until(
+      async () => {
+        // While the editor redraws, its lines may be of two moments: look again.
+        view = await this.editor(documentText, from).catch(() => undefined);
+        return view !== undefined && condition(view);
+      },
+      () =>
+        `${what}; decorated now: ${JSON.stringify(view?.decoratedRanges().slice(0, 12))}`,
+    );
+    return view as EditorView;
+  }
+
+  /** Puts the mouse over the character at an offset, and returns the hover's text. */
+  async hoverText(view: EditorView, offset: number): Promise<string> {
+    const [left, top, right, bottom] = view.boxAt(offset);
+    await this.page.mouse.move(5, 5);
+    await this.page.mouse.move((left + right) / 2, (top + bottom) / 2, {
+      steps: 4,
+    });
+    const hover = this.page
+      .locator(".monaco-hover:visible .hover-contents")
+      .first();
+    await hover.waitFor();
+    return this.page.locator(".monaco-hover:visible").first().innerText();
+  }
+
+  /** Takes the mouse away, so that a hover closes. */
+  async leaveHover(): Promise<void> {
+    await this.page.keyboard.press("Escape");
+    await this.page.mouse.move(5, 5);
+    await this.page
+      .locator(".monaco-hover:visible")
+      .first()
+      .waitFor({ state: "hidden" });
+  }
+
+  /** The extension's item in the status bar. */
+  statusItem(): Locator {
+    return this.page.locator('.statusbar-item[id*="forksight" i]').first();
+  }
+
+  /** Waits until the status item's text or description matches. */
+  async statusMatches(pattern: RegExp): Promise<void> {
+    await this.until(
+      async () => pattern.test(await this.statusText()),
+      async () =>
+        `the status item says "${await this.statusText()}", which does not match ${pattern}`,
+    );
+  }
+
+  /** Text and accessible description of the status item; empty where there is none. */
+  async statusText(): Promise<string> {
+    const item = this.statusItem();
+    if ((await item.count()) === 0) return "";
+    const label = await item
+      .locator("[aria-label]")
+      .first()
+      .getAttribute("aria-label");
+    return `${await item.innerText()} ${label ?? ""}`;
+  }
+
+  /** Notifications that show a text. */
+  notification(text: string | RegExp): Locator {
+    return this.page
+      .locator(".notifications-toasts .notification-list-item")
+      .filter({ hasText: text })
+      .first();
+  }
+
+  /** Saves a picture of the page, relative to the repository. */
+  async screenshot(path: string): Promise<void> {
+    await this.page.screenshot({ path: join(root, path) });
+  }
+
+  /** Waits for a condition, and fails with what `describe` says. */
+  async until(
+    condition: () => Promise<boolean>,
+    describe: () => string | Promise<string>,
+    patience = 120_000,
+  ): Promise<void> {
+    const limit = Date.now() + patience;
+    while (!(await condition())) {
+      if (Date.now() > limit) {
+        throw new Error(`not within ${patience / 1000} s: ${await describe()}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  private quickInput(): Locator {
+    return this.page.locator(".quick-input-widget:visible input").first();
+  }
+
+  private quickRow(label: string | RegExp): Locator {
+    return this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .filter({
+        has: this.page.locator(".label-name", {
+          hasText:
+            typeof label === "string"
+              ? new RegExp(`^\\s*${escapeForRegExp(label)}\\s*$`, "u")
+              : label,
+        }),
+      })
+      .first();
+  }
+
+  private async quickTitles(): Promise<string[]> {
+    return this.page
+      .locator(".quick-input-list .monaco-list-row .label-name")
+      .allInnerTexts();
+  }
+
+  /** Opens the quick input with a text in it; F1 opens it in whatever state the page is. */
+  private async openQuickInput(text: string): Promise<Locator> {
+    await this.page.keyboard.press("F1");
+    const input = this.quickInput();
+    await input.waitFor();
+    await input.fill(text);
+    return input;
+  }
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+}
