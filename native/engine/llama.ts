@@ -1,0 +1,41 @@
+import type { EngineConfiguration } from "../../core/engine/protocol";
+import type { Addon, OpenedLibrary } from "../addon/binding";
+import { chooseBackEnd } from "./backEnd";
+import type { BackEnd } from "./backEnd";
+import { EngineFailure } from "./failure";
+
+/** llama.cpp in this process: the add-on with a back end's libraries open. */
+export interface Llama {
+  readonly addon: Addon;
+  readonly backEnd: BackEnd;
+  /** The devices, with the memory that is free on them now. */
+  devices(): OpenedLibrary["devices"];
+}
+
+/**
+ * Chooses a back end and opens it, once per process.
+ * @throws EngineFailure noBackEnd
+ */
+export async function openLlama(
+  loadAddon: () => Addon,
+  configuration: EngineConfiguration,
+): Promise<Llama> {
+  const backEnd = await chooseBackEnd(configuration);
+  try {
+    const addon = loadAddon();
+    addon.open(backEnd.libraryFolder);
+    return {
+      addon,
+      backEnd,
+      // Opening the same folder again opens nothing, and tells the free memory anew.
+      devices: () => addon.open(backEnd.libraryFolder).devices,
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EngineFailure(
+      "noBackEnd",
+      `llama.cpp's ${backEnd.kind} libraries could not be opened: ${reason}`,
+      configuration.gpu === "off" ? "none" : "turnGpuOff",
+    );
+  }
+}
