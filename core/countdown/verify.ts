@@ -102,7 +102,7 @@ type Boxed =
   | { readonly ok: false; readonly reason: "no-boxed-answer" | "unclosed-box" };
 
 /** The contents of the last `\boxed{...}`, its braces balanced. */
-function lastBoxed(text: string): Boxed {
+export function lastBoxed(text: string): Boxed {
   const opening = "\\boxed{";
   const start = text.lastIndexOf(opening);
   if (start < 0) return { ok: false, reason: "no-boxed-answer" };
