@@ -1,5 +1,6 @@
 // Writes schemas/run.schema.json, the published JSON schema of run files, from core/run/settings.ts.
 // A unit test fails where the file is not current.
+import { Buffer } from "node:buffer";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
