@@ -1,0 +1,84 @@
+{
+  "targets": [
+    {
+      "target_name": "forksight",
+      "sources": [
+        "src/addon.cpp",
+        "src/arguments.cpp",
+        "src/device_reducer.cpp",
+        "src/job.cpp",
+        "src/llama_api.cpp",
+        "src/loaded_model.cpp",
+        "src/model_object.cpp",
+        "src/physical_cores.cpp",
+        "src/reduce.cpp",
+        "src/row_pool.cpp",
+        "src/scorer_object.cpp",
+        "src/scoring_context.cpp",
+        "src/shared_library.cpp"
+      ],
+      "include_dirs": [
+        "headers/include",
+        "headers/ggml/include",
+        "../node_modules/node-addon-api"
+      ],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "FORKSIGHT_LLAMA_RELEASE=\"<(llama_release)\""
+      ],
+      "variables": { "llama_release%": "" },
+      "conditions": [
+        [
+          "OS=='win'",
+          {
+            "defines": ["NOMINMAX", "_HAS_EXCEPTIONS=1"],
+            "msvs_settings": {
+              "VCCLCompilerTool": {
+                "AdditionalOptions": ["/std:c++17", "/utf-8", "/fp:precise"],
+                "ExceptionHandling": 1,
+                "Optimization": 2,
+                "RuntimeTypeInfo": "true"
+              }
+            }
+          }
+        ],
+        [
+          "OS=='mac'",
+          {
+            "xcode_settings": {
+              "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+              "CLANG_CXX_LIBRARY": "libc++",
+              "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+              "GCC_ENABLE_CPP_RTTI": "YES",
+              "GCC_OPTIMIZATION_LEVEL": "3",
+              "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+              "MACOSX_DEPLOYMENT_TARGET": "11.0",
+              "OTHER_CPLUSPLUSFLAGS": ["-Wno-psabi"]
+            }
+          }
+        ],
+        [
+          "OS=='linux'",
+          {
+            "cflags_cc": [
+              "-std=c++17",
+              "-O3",
+              "-fvisibility=hidden",
+              "-Wall",
+              "-Wextra",
+              "-Wno-psabi",
+              "-Wno-unused-parameter",
+              "-fexceptions",
+              "-frtti"
+            ],
+            "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+            "ldflags": ["-Wl,--exclude-libs,ALL"],
+            "libraries": ["-ldl", "-lpthread"]
+          }
+        ]
+      ]
+    }
+  ]
+}

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <napi.h>
+
+namespace forksight {
+
+/** The classes of one JavaScript environment. */
+struct AddonData {
+  Napi::FunctionReference model;
+  Napi::FunctionReference scorer;
+};
+
+}  // namespace forksight

@@ -1,0 +1,181 @@
+// The two passes over a row, written once on vectors of 16 floats and compiled for several instruction sets
+// (reduce.cpp). Included there alone.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FORKSIGHT_INLINE static inline __attribute__((always_inline))
+#define FORKSIGHT_VECTORS 1
+#else
+#define FORKSIGHT_INLINE static __forceinline
+#endif
+
+namespace forksight {
+namespace kernel {
+
+constexpr size_t kLanes = 16;
+/** Elements whose maximum is kept for the choice of the top k, and after which float sums go into doubles. */
+constexpr size_t kBlock = 1024;
+/** exp below this is under FLT_MIN: it adds nothing to a sum that holds exp(0), and 0 * -infinity must not arise. */
+constexpr float kLowest = -87.0f;
+
+struct FirstPass {
+  float maximum;
+  uint32_t greater;
+  bool hasNan;
+};
+
+struct Sums {
+  double s;
+  double u;
+};
+
+/** exp for x in [-87, 0] by 2^n * p(r), r in [-ln2/2, ln2/2], p the Taylor polynomial of degree 7: within 1.2e-7 relative. */
+#define FORKSIGHT_EXP_POLY(r)                                                                                    \
+  (1.0f + (r) * (1.0f + (r) * (0.5f + (r) * (1.6666667e-1f + (r) * (4.1666668e-2f + (r) * (8.3333338e-3f +       \
+                                                              (r) * (1.3888889e-3f + (r) * 1.9841270e-4f)))))))
+
+constexpr float kLog2e = 1.44269504f;
+constexpr float kLn2High = 0.693359375f;
+constexpr float kLn2Low = -2.12194440e-4f;
+/** Adding it leaves the rounded integer in the low bits of the float. */
+constexpr float kRound = 12582912.0f;
+constexpr int32_t kRoundBits = 0x4B400000;
+
+#ifdef FORKSIGHT_VECTORS
+
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+
+FORKSIGHT_INLINE void load(const float* from, Floats& into) { std::memcpy(&into, from, sizeof into); }
+
+FORKSIGHT_INLINE void fill(float value, Floats& into) { into = value - Floats{}; }
+
+FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats& maximum, Ints& greater, Ints& nan) {
+  Floats x;
+  load(from, x);
+  maximum = x > maximum ? x : maximum;
+  greater -= x > target;
+  nan |= x != x;
+}
+
+FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats& s, Floats& u) {
+  Floats z;
+  load(from, z);
+  z = (z - maximum) * inverse;
+  Floats lowest;
+  fill(kLowest, lowest);
+  z = z > lowest ? z : lowest;
+  const Floats shifted = z * kLog2e + kRound;
+  const Floats n = shifted - kRound;
+  const Floats r = (z - n * kLn2High) - n * kLn2Low;
+  const Floats p = FORKSIGHT_EXP_POLY(r);
+  const Ints bits = (((Ints)shifted - kRoundBits) + 127) << 23;
+  const Floats e = p * (Floats)bits;
+  s += e;
+  u += e * z;
+}
+
+#else
+
+struct Floats {
+  float lane[kLanes];
+  float operator[](size_t i) const { return lane[i]; }
+};
+struct Ints {
+  int32_t lane[kLanes];
+  int32_t operator[](size_t i) const { return lane[i]; }
+};
+
+FORKSIGHT_INLINE void fill(float value, Floats& into) {
+  for (size_t i = 0; i < kLanes; ++i) into.lane[i] = value;
+}
+
+FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats& maximum, Ints& greater, Ints& nan) {
+  for (size_t i = 0; i < kLanes; ++i) {
+    const float x = from[i];
+    maximum.lane[i] = x > maximum.lane[i] ? x : maximum.lane[i];
+    greater.lane[i] += x > target;
+    nan.lane[i] |= x != x;
+  }
+}
+
+FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats& s, Floats& u) {
+  for (size_t i = 0; i < kLanes; ++i) {
+    float z = (from[i] - maximum) * inverse;
+    z = z > kLowest ? z : kLowest;
+    const float shifted = z * kLog2e + kRound;
+    const float n = shifted - kRound;
+    const float r = (z - n * kLn2High) - n * kLn2Low;
+    int32_t bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits - kRoundBits + 127) << 23;
+    float scale;
+    std::memcpy(&scale, &bits, sizeof scale);
+    const float e = FORKSIGHT_EXP_POLY(r) * scale;
+    s.lane[i] += e;
+    u.lane[i] += e * z;
+  }
+}
+
+#endif
+
+/** Maximum of each block and of the row, the count of logits above the target's, and whether any is NaN. */
+FORKSIGHT_INLINE FirstPass firstPass(const float* row, size_t n, float target, float* blockMax) {
+  FirstPass result = {-INFINITY, 0, false};
+  for (size_t start = 0, block = 0; start < n; start += kBlock, ++block) {
+    const size_t end = start + kBlock < n ? start + kBlock : n;
+    Floats maximum;
+    fill(-INFINITY, maximum);
+    Ints greater = {}, nan = {};
+    size_t i = start;
+    for (; i + kLanes <= end; i += kLanes) firstVector(row + i, target, maximum, greater, nan);
+    float largest = -INFINITY;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      largest = maximum[lane] > largest ? maximum[lane] : largest;
+      result.greater += static_cast<uint32_t>(greater[lane]);
+      result.hasNan |= nan[lane] != 0;
+    }
+    for (; i < end; ++i) {
+      largest = row[i] > largest ? row[i] : largest;
+      result.greater += row[i] > target;
+      result.hasNan |= row[i] != row[i];
+    }
+    blockMax[block] = largest;
+    result.maximum = largest > result.maximum ? largest : result.maximum;
+  }
+  return result;
+}
+
+/** S = sum exp z and U = sum z exp z, z = (logit - maximum) * inverse. */
+FORKSIGHT_INLINE Sums secondPass(const float* row, size_t n, float maximum, float inverse) {
+  Sums sums = {0, 0};
+  for (size_t start = 0; start < n; start += kBlock) {
+    const size_t end = start + kBlock < n ? start + kBlock : n;
+    Floats s, u;
+    fill(0, s);
+    fill(0, u);
+    size_t i = start;
+    for (; i + kLanes <= end; i += kLanes) expVector(row + i, maximum, inverse, s, u);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      sums.s += s[lane];
+      sums.u += u[lane];
+    }
+    for (; i < end; ++i) {
+      const double z = (static_cast<double>(row[i]) - maximum) * inverse;
+      if (z > kLowest) {
+        const double e = std::exp(z);
+        sums.s += e;
+        sums.u += e * z;
+      }
+    }
+  }
+  return sums;
+}
+
+}  // namespace kernel
+}  // namespace forksight

@@ -1,0 +1,35 @@
+// The JavaScript class Scorer (native/addon/binding.ts).
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "scoring_context.h"
+
+namespace forksight {
+
+class ScorerObject : public Napi::ObjectWrap<ScorerObject> {
+ public:
+  static void define(Napi::Env env);
+  static Napi::Value create(Napi::Env env, std::shared_ptr<ScoringContext> context);
+  explicit ScorerObject(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value contextSize(const Napi::CallbackInfo& info);
+  Napi::Value microBatch(const Napi::CallbackInfo& info);
+  Napi::Value reduces(const Napi::CallbackInfo& info);
+  Napi::Value reduceNote(const Napi::CallbackInfo& info);
+  Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value decodeOnly(const Napi::CallbackInfo& info);
+  Napi::Value free(const Napi::CallbackInfo& info);
+
+  /** Whether it lives and is at rest; else a JavaScript exception is pending. */
+  bool ready(Napi::Env env) const;
+
+  std::shared_ptr<ScoringContext> context_;
+  /** Shared with the running job, which may outlive this object. */
+  std::shared_ptr<bool> busy_ = std::make_shared<bool>(false);
+};
+
+}  // namespace forksight
