@@ -72,11 +72,12 @@ export function run(command, args, { cwd = root, env, quiet } = {}) {
 /**
  * Hash of the contents of files; a file that is absent counts as such.
  * @param {readonly string[]} paths
+ * @param {{names?: boolean}} [options] whether the paths themselves count too (they do)
  */
-export function hashOf(paths) {
+export function hashOf(paths, { names = true } = {}) {
   const hash = createHash("sha256");
   for (const path of paths) {
-    hash.update(path);
+    if (names) hash.update(path);
     hash.update(existsSync(path) ? readFileSync(path) : "absent");
   }
   return hash.digest("hex");
