@@ -2,7 +2,6 @@
  * The engine process: JSON-RPC over the IPC channel of whoever forked it (core/engine/protocol.ts). It ends when that
  * channel does.
  */
-import { createRequire } from "node:module";
 import {
   ErrorCodes,
   IPCMessageReader,
@@ -16,13 +15,10 @@ import type {
   EngineNotifications,
   EngineRequests,
 } from "../../core/engine/protocol";
-import type { Addon } from "../addon/binding";
+import { loadAddon } from "../addon/load";
 import { downloadModel } from "./download";
 import { Engine } from "./engine";
 import { openLlama } from "./llama";
-
-/** The add-on as scripts/build-native.mjs leaves it beside this bundle. */
-const ADDON_FILE = "./forksight.node";
 
 /** Milliseconds between two notes of one request's progress. */
 const PROGRESS_INTERVAL = 30;
@@ -43,11 +39,7 @@ const connection = createMessageConnection(
 );
 
 const engine = new Engine({
-  openLlama: (configuration) =>
-    openLlama(
-      () => createRequire(import.meta.url)(ADDON_FILE) as Addon,
-      configuration,
-    ),
+  openLlama: (configuration) => openLlama(loadAddon, configuration),
   notifyHealth: (health) => {
     notify("health", health);
   },

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/** The command line: `forksight annotate FILE`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { annotateFile } from "./annotateFile";
+import { HELP, parseCommand } from "./arguments";
+import { UsageError } from "./usageError";
+
+const INPUT_ERROR = 1;
+const WRONG_USAGE = 2;
+/** As shells have it: 128 and the number of SIGINT. */
+const INTERRUPTED = 130;
+
+const beside = (path: string): string =>
+  fileURLToPath(new URL(path, import.meta.url));
+
+async function main(): Promise<number> {
+  const command = parseCommand(process.argv.slice(2));
+  if (command.kind === "help") {
+    await write(HELP);
+    return 0;
+  }
+  if (command.kind === "version") {
+    const { version } = JSON.parse(
+      readFileSync(beside("../package.json"), "utf8"),
+    ) as { version: string };
+    await write(`${version}\n`);
+    return 0;
+  }
+  const abort = new AbortController();
+  process.once("SIGINT", () => {
+    abort.abort();
+  });
+  try {
+    const output = await annotateFile(command.arguments, {
+      engineFile: beside("./engine.mjs"),
+      pocketModel: beside("../models/pocket.gguf"),
+      stdoutIsTerminal: process.stdout.isTTY,
+      stderrIsTerminal: process.stderr.isTTY,
+      colour: (process.env["NO_COLOR"] ?? "") === "",
+      writeError: (text) => process.stderr.write(text),
+      signal: abort.signal,
+    });
+    await write(output);
+    return 0;
+  } catch (error) {
+    if (abort.signal.aborted) {
+      return INTERRUPTED;
+    }
+    throw error;
+  }
+}
+
+/** Waits until all is written: a pipe takes only some of a long annotation at once. */
+function write(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error == null) {
+        resolve();
+      } else {
+        reject(error);
+      }
+    });
+  });
+}
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : INPUT_ERROR);
+});
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const oneLine = message.replace(/\s*[\r\n]+\s*/g, " ");
+    if (error instanceof UsageError) {
+      process.stderr.write(`forksight: ${oneLine} Try --help.\n`);
+      process.exitCode = WRONG_USAGE;
+    } else {
+      process.stderr.write(`forksight: ${oneLine}\n`);
+      process.exitCode = INPUT_ERROR;
+    }
+  },
+);
