@@ -79,9 +79,14 @@ export class Engine implements vscode.Disposable {
     return this.client.restart();
   }
 
+  /** Ends the engine process. */
+  close(): Promise<void> {
+    return this.client.dispose();
+  }
+
   dispose(): void {
     for (const one of this.subscriptions) one.dispose();
-    void this.client.dispose();
+    void this.close();
   }
 
   private configuration(): EngineConfiguration {

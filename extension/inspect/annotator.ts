@@ -233,8 +233,9 @@ export class Annotator implements vscode.Disposable {
       cut,
     );
     const live = afterEdits(scored, run.edits, target.extent);
+    const isFirst = this.annotations.of(uri) === undefined;
     this.annotations.put(uri, target.extent, live);
-    if (run.asked) void this.scoring.keep(score);
+    if (run.asked || isFirst) void this.scoring.keep(score);
     else this.unkept.set(uri.toString(), score);
   }
 

@@ -1,0 +1,130 @@
+/** The entry of the extension: puts the parts together and takes them apart again. */
+import * as vscode from "vscode";
+import { SECTION, readSettings } from "./configuration";
+import { registerCommands } from "./commands";
+import { Engine } from "./engine/engine";
+import { Failures } from "./engine/failures";
+import { registerRemedies } from "./engine/remedies";
+import { ScoringProgress } from "./engine/scoringProgress";
+import { StatusItem } from "./engine/statusItem";
+import { Annotations } from "./inspect/annotations";
+import { Annotator } from "./inspect/annotator";
+import { ContextKeys } from "./inspect/contexts";
+import { ForksView } from "./inspect/forksView";
+import { TokenHover } from "./inspect/hover";
+import { OpenDocuments } from "./inspect/openDocuments";
+import { Painter } from "./inspect/painter";
+import { ParagraphLens } from "./inspect/paragraphLens";
+import { Scoring } from "./inspect/scoring";
+import { TraceCache } from "./inspect/traceCache";
+import { CudaBackEnd } from "./models/cudaBackEnd";
+import { Models } from "./models/modelInForce";
+import { OpenFiles } from "./records/openFiles";
+import { RecordDocuments } from "./records/recordDocuments";
+import { RecordLens } from "./records/recordLens";
+import { RecordCommands } from "./records/openRecord";
+import { RecordProblems } from "./records/recordProblems";
+
+/** Settings that the scores depend on: a change has what is shown scored again. */
+const SCORED_BY = [
+  "modelPath",
+  "adapterPath",
+  "gpu",
+  "precision",
+  "contextSize",
+  "temperature",
+  "topK",
+].map((name) => `${SECTION}.${name}`);
+
+const MEGABYTE = 1024 * 1024;
+
+let engine: Engine | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel("Forksight", { log: true });
+  const models = new Models(context);
+  const cuda = new CudaBackEnd(context);
+  const failures = new Failures(log);
+  engine = new Engine(context.asAbsolutePath("dist/engine.mjs"), log, () =>
+    cuda.folder(),
+  );
+  const cache = new TraceCache(
+    vscode.Uri.joinPath(context.globalStorageUri, "traces").fsPath,
+    () => readSettings().cacheSizeMB * MEGABYTE,
+    (line) => log.warn(line),
+  );
+  const { version } = context.extension.packageJSON as { version: string };
+  const scoring = new Scoring(engine, cache, version);
+  const files = new OpenFiles();
+  const records = new RecordDocuments(files);
+  const problems = new RecordProblems(log);
+  const annotations = new Annotations();
+  const annotator = new Annotator(
+    annotations,
+    scoring,
+    (uri) => records.contentOf(uri),
+    (uri) => models.inForce(uri).path,
+  );
+  const forks = new ForksView(annotations);
+  const status = new StatusItem(engine, annotations, annotator, () =>
+    models.inForce(vscode.window.activeTextEditor?.document.uri),
+  );
+  const everything = { scheme: "*" };
+  const lens = new ParagraphLens(annotations);
+  context.subscriptions.push(
+    log,
+    engine,
+    records,
+    problems,
+    { dispose: () => void files.dispose() },
+    annotations,
+    annotator,
+    new Painter(annotations),
+    forks,
+    status,
+    new ScoringProgress(annotator, engine),
+    new ContextKeys(annotations, annotator),
+    new OpenDocuments(annotations, annotator, context.workspaceState),
+    lens,
+    vscode.languages.registerHoverProvider(
+      everything,
+      new TokenHover(annotations),
+    ),
+    vscode.languages.registerCodeLensProvider(everything, lens),
+    vscode.languages.registerCodeLensProvider(
+      { scheme: "file", pattern: "**/*.{jsonl,ndjson}" },
+      new RecordLens(),
+    ),
+    annotator.onFailure(({ error, asked }) => void failures.show(error, asked)),
+    annotations.onDidChange(({ what }) => {
+      if (what === "scored") failures.recovered();
+    }),
+    registerRemedies(() => annotator.refresh()),
+    ...registerCommands({
+      context,
+      log,
+      engine,
+      failures,
+      models,
+      cuda,
+      scoring,
+      annotations,
+      annotator,
+      forks,
+      status,
+      records: new RecordCommands(files, records, problems),
+    }),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(`${SECTION}.cut`))
+        annotations.recut((uri) => readSettings(uri).cut);
+      if (SCORED_BY.some((name) => change.affectsConfiguration(name)))
+        void annotator.refresh();
+    }),
+  );
+}
+
+/** VS Code waits for the engine process to end. */
+export async function deactivate(): Promise<void> {
+  await engine?.close();
+  engine = undefined;
+}
