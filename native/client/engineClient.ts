@@ -144,6 +144,18 @@ export class EngineClient {
     }
   }
 
+  /** Starts the process ahead of the first request, so that its back end is chosen by then. Does nothing where one runs. */
+  prepare(): void {
+    if (
+      !this.disposed &&
+      this.engine === undefined &&
+      this.restartTimer === undefined &&
+      !this.policy.exhausted
+    ) {
+      this.start();
+    }
+  }
+
   /** Starts anew after a failure: all attempts are there again. What the action "retry" does. */
   async restart(): Promise<void> {
     this.policy.reset();

@@ -1,13 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { arch, platform } from "node:os";
 import { join } from "node:path";
-import type * as NodeLlamaCpp from "node-llama-cpp";
-import type {
-  GgufFileInfo,
-  GgufInsights,
-  Llama,
-  LlamaGpuType,
-} from "node-llama-cpp";
+import type { GgufFileInfo, Llama, LlamaGpuType } from "node-llama-cpp";
 import type {
   EngineConfiguration,
   GpuChoice,
@@ -62,12 +56,12 @@ export async function chooseBackEnd({
       };
     }
   }
-  const { GgufInsights, ...library } = await import("node-llama-cpp");
-  const llama = await probe(library, gpu);
-  if (llama === undefined) {
+  // The CPU is there without asking: node-llama-cpp takes a second to load and to look around.
+  const llama = gpu === "off" ? undefined : await probe(gpu);
+  if (llama === undefined && gpu !== "off") {
     throw noBackEnd(gpu);
   }
-  const kind = llama.gpu === false ? "cpu" : llama.gpu;
+  const kind = llama === undefined || llama.gpu === false ? "cpu" : llama.gpu;
   const libraryFolder = await packageFolder(packageName(kind));
   if (libraryFolder === undefined) {
     throw noBackEnd(gpu);
@@ -75,7 +69,9 @@ export async function chooseBackEnd({
   return {
     libraryFolder,
     kind,
-    knowsArchitecture: architectureTable(GgufInsights, llama),
+    knowsArchitecture: architectureTable(
+      llama === undefined ? () => probe("off") : () => Promise.resolve(llama),
+    ),
   };
 }
 
@@ -94,13 +90,8 @@ export function installedCuda(
 }
 
 /** Asks node-llama-cpp which back end works here; nothing is initialised, built or downloaded. */
-async function probe(
-  {
-    getLlama,
-    LlamaLogLevel,
-  }: Pick<typeof NodeLlamaCpp, "getLlama" | "LlamaLogLevel">,
-  gpu: GpuChoice,
-): Promise<Llama | undefined> {
+async function probe(gpu: GpuChoice): Promise<Llama | undefined> {
+  const { getLlama, LlamaLogLevel } = await import("node-llama-cpp");
   const choice: LlamaGpuType | "auto" = gpu === "off" ? false : gpu;
   try {
     return await getLlama({
@@ -135,17 +126,23 @@ async function packageFolder(name: string): Promise<string | undefined> {
 
 /** Insights answer from the architecture's name alone; the file itself is read by our own reader. */
 function architectureTable(
-  insights: typeof GgufInsights,
-  llama: Llama,
+  open: () => Promise<Llama | undefined>,
 ): BackEnd["knowsArchitecture"] {
+  let opened: Promise<Llama | undefined> | undefined;
   return async (name) => {
+    opened ??= open();
+    const llama = await opened;
+    if (llama === undefined) {
+      return undefined;
+    }
+    const { GgufInsights } = await import("node-llama-cpp");
     const info = {
       metadata: { general: { architecture: name } },
       architectureMetadata: {},
       fullTensorInfo: [],
       sourceData: [],
     } as unknown as GgufFileInfo;
-    return (await insights.from(info, llama)).isSupportedByLlamaCpp;
+    return (await GgufInsights.from(info, llama)).isSupportedByLlamaCpp;
   };
 }
 
