@@ -41,6 +41,19 @@ const builds = [
     outdir: "dist",
     outExtension: { ".js": ".mjs" },
   },
+  {
+    ...shared,
+    // The panels: each a script and a style sheet of its own name.
+    entryPoints: [
+      { in: "webview/statistics/main.ts", out: "statistics" },
+      { in: "webview/statistics/statistics.css", out: "statistics" },
+    ],
+    platform: "browser",
+    target: "chrome120",
+    format: "iife",
+    minify: true,
+    outdir: "dist/webview",
+  },
 ];
 
 const contexts = await Promise.all(builds.map((build) => context(build)));
