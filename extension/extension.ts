@@ -16,6 +16,7 @@ import { OpenDocuments } from "./inspect/openDocuments";
 import { Painter } from "./inspect/painter";
 import { ParagraphLens } from "./inspect/paragraphLens";
 import { Scoring } from "./inspect/scoring";
+import { StatisticsView } from "./inspect/statisticsView";
 import { TraceCache } from "./inspect/traceCache";
 import { CudaBackEnd } from "./models/cudaBackEnd";
 import { Models } from "./models/modelInForce";
@@ -81,6 +82,7 @@ export function activate(context: vscode.ExtensionContext): void {
     annotator,
     new Painter(annotations),
     forks,
+    new StatisticsView(context.extensionUri, annotations),
     status,
     new ScoringProgress(annotator, engine),
     new ContextKeys(annotations, annotator),

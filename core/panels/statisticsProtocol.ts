@@ -21,7 +21,9 @@ const summary = z.object({
   scoredTokens: z.number(),
   meanEntropy: nats,
   medianEntropy: nats,
-  percentiles: z.array(z.object({ percent: z.number(), nats: z.number() })),
+  percentiles: z
+    .array(z.object({ percent: z.number(), nats: z.number() }))
+    .readonly(),
   shareBelow001: z.number().nullable(),
   cut: z.object({
     kind: z.enum(["share", "fixed"]),
@@ -31,13 +33,13 @@ const summary = z.object({
   }),
   perplexity: z.number().nullable(),
   minimumSeen: z.number(),
-  topTokens: z.array(tokenMean),
-  bottomTokens: z.array(tokenMean),
+  topTokens: z.array(tokenMean).readonly(),
+  bottomTokens: z.array(tokenMean).readonly(),
 }) satisfies z.ZodType<TraceSummary>;
 
 const histogram = z.object({
   binWidth: z.number(),
-  counts: z.array(z.number()),
+  counts: z.array(z.number()).readonly(),
 }) satisfies z.ZodType<Histogram>;
 
 const shownTrace = z.object({
