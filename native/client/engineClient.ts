@@ -53,6 +53,8 @@ export class EngineClient {
   private restartTimer: NodeJS.Timeout | undefined;
   private lastHealth: EngineHealth = { state: "idle" };
   private disposed = false;
+  /** All restarts were of no use: nothing starts until the user changes something or tries again. */
+  private givenUp = false;
   private nextProgressId = 1;
 
   constructor(private readonly options: EngineClientOptions) {
@@ -96,7 +98,9 @@ export class EngineClient {
       onProgress,
       limit: this.limits[method],
       signal,
-      onHang: () => void this.engine?.terminate(),
+      onHang: () => {
+        this.endHungEngine();
+      },
     });
     if (request.settled) {
       return request.result as Promise<EngineRequests[M]["result"]>;
@@ -109,7 +113,7 @@ export class EngineClient {
           "none",
         ),
       );
-    } else if (this.isGivenUp()) {
+    } else if (this.givenUp) {
       request.reject(
         diedError(
           this.lastHealth.state === "failed"
@@ -131,15 +135,12 @@ export class EngineClient {
   async configure(configuration: EngineConfiguration): Promise<void> {
     const before = this.configuration;
     this.configuration = configuration;
-    if (this.engine === undefined) {
-      return;
-    }
     if (
       before.gpu !== configuration.gpu ||
       before.cudaFolder !== configuration.cudaFolder
     ) {
-      await this.replaceProcess();
-    } else {
+      await this.restart();
+    } else if (this.engine !== undefined) {
       await this.request("configure", configuration);
     }
   }
@@ -150,7 +151,7 @@ export class EngineClient {
       !this.disposed &&
       this.engine === undefined &&
       this.restartTimer === undefined &&
-      !this.policy.exhausted
+      !this.givenUp
     ) {
       this.start();
     }
@@ -159,6 +160,7 @@ export class EngineClient {
   /** Starts anew after a failure: all attempts are there again. What the action "retry" does. */
   async restart(): Promise<void> {
     this.policy.reset();
+    this.givenUp = false;
     clearTimeout(this.restartTimer);
     this.restartTimer = undefined;
     await this.replaceProcess();
@@ -182,12 +184,10 @@ export class EngineClient {
     await this.engine?.terminate();
   }
 
-  private isGivenUp(): boolean {
-    return (
-      this.engine === undefined &&
-      this.restartTimer === undefined &&
-      this.policy.exhausted
-    );
+  /** `onEnd` then starts the next one; nothing is sent to this one any more. */
+  private endHungEngine(): void {
+    this.configured = false;
+    void this.engine?.terminate();
   }
 
   /** Ends the running process on purpose: nobody is to blame, and what was in flight goes to its successor. */
@@ -341,6 +341,7 @@ export class EngineClient {
       request.reject(diedError(message));
     }
     this.pending.clear();
+    this.givenUp = true;
     this.setHealth({ state: "failed", message, action: "retry" });
   }
 
