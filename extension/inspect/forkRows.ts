@@ -45,11 +45,11 @@ export function forkRows(
   return groups;
 }
 
-/** The fork's token as one short line. */
+/** The fork's token as one short line; white space within a word's token is left to the hover. */
 export function forkLabel(live: LiveTrace, fork: Fork): string {
   const id = live.trace.ids[live.rowOf(fork.token)]!;
   const text = live.trace.pieces.get(id) ?? "";
-  return text === "" ? `<token ${id}>` : shortened(visibleText(text), 40);
+  return text === "" ? `<token ${id}>` : atAGlance(text, 40);
 }
 
 /** What else the model might have written, most probable first: up to three. */
@@ -60,7 +60,12 @@ export function forkAlternatives(live: LiveTrace, fork: Fork): string {
   for (let k = 0; k < trace.topK && words.length < 3; k++) {
     const id = trace.topIds[row * trace.topK + k]!;
     if (id < 0 || id === trace.ids[row]) continue;
-    words.push(shortened(visibleText(trace.pieces.get(id) ?? ""), 16));
+    words.push(atAGlance(trace.pieces.get(id) ?? "", 16));
   }
   return words.join("  ");
+}
+
+/** Without the space that most tokens start with; white space alone is shown. */
+function atAGlance(text: string, limit: number): string {
+  return shortened(visibleText(text.trim() || text), limit);
 }

@@ -30,7 +30,7 @@ export function hoverText(live: LiveTrace, indices: readonly number[]): string {
     `T = ${settings.temperature}`,
     settings.precision,
   ];
-  return [...parts, inertFooter(footer, live.isFresh)].join("\n\n---\n\n");
+  return `${parts.join("\n\n---\n\n")}\n\n${inertFooter(footer, live.isFresh)}`;
 }
 
 function tokenText(live: LiveTrace, index: number): string {
@@ -45,7 +45,7 @@ function tokenText(live: LiveTrace, index: number): string {
   const percentile = percentileOf(cut.sorted, entropy);
   const first = `${kind} · entropy **${entropy.toFixed(3)}** nats · percentile **${percentile.toFixed(1)}**`;
   const second = `Probability **${percent(Math.exp(trace.logprob[row]!))}** · rank **${trace.rank[row]!.toLocaleString("en")}** of ${trace.model.vocabularySize.toLocaleString("en")}`;
-  return `${first}\n\n${second}\n\n${inertBlock(alternatives(live, row))}`;
+  return `${first}  \n${second}\n\n${inertBlock(alternatives(live, row))}`;
 }
 
 interface Line {

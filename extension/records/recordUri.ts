@@ -3,9 +3,6 @@ import path from "node:path";
 /** Scheme of the virtual documents that records open as. */
 export const RECORD_SCHEME = "forksight-trace";
 
-/** Ends the path of a record's document, so that VS Code gives it the language of trace documents. */
-const SUFFIX = ".forksight-trace";
-
 /** Which record a virtual document shows. */
 export interface RecordAddress {
   /** Absolute path of the file that holds the record. */
@@ -14,16 +11,18 @@ export interface RecordAddress {
   readonly index: number;
 }
 
-/** The parts of a record's URI: the path is what tabs and breadcrumbs show, the query is what counts. */
+/**
+ * The parts of a record's URI. The query is what counts; the path is what tabs show, and by its form ("Record 1 of ...",
+ * a file name pattern in package.json) VS Code knows the language of trace documents.
+ */
 export function recordUriParts({ file, index }: RecordAddress): {
   readonly scheme: string;
   readonly path: string;
   readonly query: string;
 } {
-  const name = path.basename(file);
   return {
     scheme: RECORD_SCHEME,
-    path: `/${name}/${name} - record ${index}${SUFFIX}`,
+    path: `/Record ${index} of ${path.basename(file)}`,
     query: JSON.stringify({ file, index }),
   };
 }

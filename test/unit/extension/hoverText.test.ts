@@ -71,8 +71,7 @@ describe("hoverText", () => {
   it("says entropy, percentile, probability, rank, and lists the alternatives", () => {
     expect(hoverText(live, [1])).toBe(
       [
-        "**Forking token** · entropy **1.250** nats · percentile **100.0**",
-        "",
+        "**Forking token** · entropy **1.250** nats · percentile **100.0**  ",
         "Probability **25.0 %** · rank **2** of 151,936",
         "",
         "```text",
@@ -81,8 +80,6 @@ describe("hoverText", () => {
         "  3 |`<img>`    12.5 % ██▌",
         "    all others  12.5 % ██▌",
         "```",
-        "",
-        "---",
         "",
         "*Test model · F32 · T = 1 · fast*",
       ].join("\n"),
