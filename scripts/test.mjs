@@ -19,7 +19,7 @@ const bin = join(root, "node_modules");
 
 /** What is run, in this order: the quick ones first. */
 const STEPS = {
-  typecheck: () => check("typecheck", join(bin, "typescript/bin/tsc"), []),
+  typecheck: () => types(),
   lint: () => lint(),
   unit: () => vitest("unit"),
   integration: () => vitest("integration"),
@@ -62,17 +62,34 @@ function check(name, program, args) {
   return { name, ok, milliseconds: performance.now() - begin };
 }
 
+/** The panels run in a browser and are checked against its types; everything else against Node.js's. @returns {Outcome} */
+function types() {
+  const compiler = join(bin, "typescript/bin/tsc");
+  return together("typecheck", [
+    check("host", compiler, ["--noEmit"]),
+    check("webview", compiler, ["--noEmit", "-p", "webview"]),
+  ]);
+}
+
 /** @returns {Outcome} */
 function lint() {
-  const style = check("lint", join(bin, "eslint/bin/eslint.js"), ["."]);
-  const format = check("format", join(bin, "prettier/bin/prettier.cjs"), [
-    "--check",
-    ".",
+  return together("lint", [
+    check("style", join(bin, "eslint/bin/eslint.js"), ["."]),
+    check("format", join(bin, "prettier/bin/prettier.cjs"), ["--check", "."]),
   ]);
+}
+
+/**
+ * Several checks as one outcome.
+ * @param {string} name
+ * @param {readonly Outcome[]} outcomes
+ * @returns {Outcome}
+ */
+function together(name, outcomes) {
   return {
-    name: "lint",
-    ok: style.ok && format.ok,
-    milliseconds: style.milliseconds + format.milliseconds,
+    name,
+    ok: outcomes.every(({ ok }) => ok),
+    milliseconds: outcomes.reduce((sum, one) => sum + one.milliseconds, 0),
   };
 }
 
