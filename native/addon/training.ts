@@ -50,6 +50,11 @@ export interface TrainerOptions {
   readonly threads: number;
   /** Name of a device of `OpenedLibrary.devices`; undefined for the CPU. Operations that it lacks run on the CPU. */
   readonly device?: string | undefined;
+  /**
+   * How the backward pass multiplies; the same numbers up to rounding. Left out: "tiled" (the add-on's own outer product) on
+   * the CPU, "matmul" (ggml's MUL_MAT on transposed copies of the weights) on a device. "plain": ggml's OUT_PROD.
+   */
+  readonly backward?: "tiled" | "matmul" | "plain" | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "failure.h"
 #include "job.h"
+#include "kernel_object.h"
 #include "llama_api.h"
 #include "model_object.h"
 #include "reduce.h"
@@ -133,12 +134,14 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
   ModelObject::define(env);
   ScorerObject::define(env);
+  KernelObject::define(env);
   // Runs before the environment's objects are finalised: no thread works on a model that goes away.
   env.AddCleanupHook([] { Job::stopAll(); });
   exports.Set("release", builtForRelease());
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("loadModel", Napi::Function::New(env, loadModel, "loadModel"));
   exports.Set("reduceLogits", Napi::Function::New(env, reduceLogits, "reduceLogits"));
+  exports.Set("createTrainer", Napi::Function::New(env, createTrainer, "createTrainer"));
   return exports;
 }
 

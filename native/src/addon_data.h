@@ -8,6 +8,8 @@ namespace forksight {
 struct AddonData {
   Napi::FunctionReference model;
   Napi::FunctionReference scorer;
+  Napi::FunctionReference kernel;
+  Napi::FunctionReference rollouts;
 };
 
 }  // namespace forksight

@@ -111,6 +111,9 @@ void FrozenModel::readArchitecture(const gguf_context* file) {
     throw Failure(kBadModel, path_ + " names " + std::to_string(a.heads) + " query heads for " +
                                  std::to_string(a.kvHeads) + " key heads, which do not divide.");
   }
+  if (a.layers < 1 || a.layers > 1024 || a.hidden < 1) {
+    throw Failure(kBadModel, path_ + " names an impossible number of layers or hidden units.");
+  }
   a.headSize = values.count(prefix + "attention.key_length", a.hidden / a.heads);
   a.valueSize = values.count(prefix + "attention.value_length", a.hidden / a.heads);
   a.trainedContext = values.count(prefix + "context_length");
@@ -118,10 +121,16 @@ void FrozenModel::readArchitecture(const gguf_context* file) {
   a.ropeSize = values.count(prefix + "rope.dimension_count", a.headSize);
   a.ropeMode = a.name == "llama" ? GGML_ROPE_TYPE_NORMAL : GGML_ROPE_TYPE_NEOX;
   a.ropeBase = values.real(prefix + "rope.freq_base", 10000.0f);
+  if (a.headSize < 2 || a.valueSize < 1 || a.ropeSize < 2 || a.ropeSize > a.headSize || a.ropeSize % 2 != 0 ||
+      !(a.ropeBase > 0) || !(a.epsilon >= 0)) {
+    throw Failure(kBadModel, path_ + " names impossible sizes of heads or rope.");
+  }
   a.ropeScale = 1.0f;
   const std::string scaling = values.text(prefix + "rope.scaling.type", "none");
   if (scaling == "linear") {
-    a.ropeScale = 1.0f / values.real(prefix + "rope.scaling.factor");
+    const float factor = values.real(prefix + "rope.scaling.factor");
+    if (!(factor > 0)) throw Failure(kBadModel, path_ + " has an impossible rope.scaling.factor.");
+    a.ropeScale = 1.0f / factor;
   } else if (scaling != "none") {
     throw Failure(kUnsupportedModel, path_ + " scales its rope by \"" + scaling +
                                          "\"; training supports none, linear and llama 3's frequency factors.");

@@ -17,6 +17,7 @@
   X(ggml_backend_dev_backend_reg)         \
   X(ggml_backend_dev_by_name)             \
   X(ggml_backend_dev_by_type)             \
+  X(ggml_backend_get_device)              \
   X(ggml_backend_dev_init)                \
   X(ggml_backend_free)                    \
   X(ggml_backend_reg_get_proc_address)    \
@@ -41,7 +42,7 @@
   X(ggml_graph_overhead_custom)           \
   X(ggml_is_contiguous)                   \
   X(ggml_mul_mat)                         \
-  X(ggml_mul_mat_set_prec)                \
+  X(ggml_prec_set_acc)                    \
   X(ggml_nbytes)                          \
   X(ggml_nelements)                       \
   X(ggml_new_graph_custom)                \
@@ -61,6 +62,7 @@
   X(ggml_type_name)                       \
   X(gguf_add_tensor)                      \
   X(gguf_find_key)                        \
+  X(gguf_find_tensor)                     \
   X(gguf_free)                            \
   X(gguf_get_data_offset)                 \
   X(gguf_get_kv_type)                     \

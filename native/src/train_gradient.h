@@ -1,0 +1,25 @@
+// From dLoss/dlogprob and dLoss/dentropy of a token to dLoss/dlogits of its row.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace forksight {
+
+/** What is known of a row, from reduceRow, and what the objective says of it. */
+struct RowGradient {
+  int32_t token;
+  double temperature;
+  float logprob;
+  float entropy;
+  double byLogprob;
+  double byEntropy;
+};
+
+/**
+ * Overwrites a row of logits by factor * (g (onehot - p) - h p (ln p + H)) / T, with p = softmax(logits / T): see
+ * `logitsGradient` in core/rl/objective.ts.
+ */
+void logitsToGradient(float* row, size_t vocabulary, const RowGradient& known, double factor);
+
+}  // namespace forksight
