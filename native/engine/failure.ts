@@ -1,16 +1,18 @@
-import { ResponseError } from "vscode-jsonrpc/node";
-import type { EngineAction, EngineErrorData } from "../../core/engine/protocol";
+import type { EngineAction } from "../../core/engine/protocol";
 import { ENGINE_ERROR } from "../../core/engine/protocol";
 
-/** An error that a person will read: what happened, and in `action` what they can do. */
-export class EngineFailure extends ResponseError<EngineErrorData> {
-  readonly action: EngineAction;
+/** An error that a person will read: what happened, and in `action` what they can do. main.ts sends it on. */
+export class EngineFailure extends Error {
+  override readonly name = "EngineFailure";
+  /** One of ENGINE_ERROR. */
+  readonly code: number;
+
   constructor(
     kind: keyof typeof ENGINE_ERROR,
     message: string,
-    action: EngineAction,
+    readonly action: EngineAction,
   ) {
-    super(ENGINE_ERROR[kind], message, { action });
-    this.action = action;
+    super(message);
+    this.code = ENGINE_ERROR[kind];
   }
 }

@@ -18,6 +18,7 @@ import type {
 import { loadAddon } from "../addon/load";
 import { downloadModel } from "./download";
 import { Engine } from "./engine";
+import { EngineFailure } from "./failure";
 import { openLlama } from "./llama";
 
 /** Milliseconds between two notes of one request's progress. */
@@ -96,8 +97,10 @@ function responseError(
   method: string,
   cancelled: boolean,
 ): ResponseError<EngineErrorData> {
-  if (error instanceof ResponseError) {
-    return error as ResponseError<EngineErrorData>;
+  if (error instanceof EngineFailure) {
+    return new ResponseError(error.code, error.message, {
+      action: error.action,
+    });
   }
   if (cancelled) {
     return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.", {
