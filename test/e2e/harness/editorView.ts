@@ -62,11 +62,16 @@ export class EditorView {
     );
   }
 
-  /** Offsets of the characters that lie under a decoration, as runs, in order. */
-  decoratedRanges(): DecoratedRange[] {
-    const offsets = this.characters
+  /** Offsets of the characters that lie under a decoration, ascending. */
+  decoratedOffsets(): number[] {
+    return this.characters
       .filter(({ box }) => this.decorations.some((one) => covers(one.box, box)))
       .map(({ offset }) => offset);
+  }
+
+  /** The same as runs of neighbouring characters, in order. */
+  decoratedRanges(): DecoratedRange[] {
+    const offsets = this.decoratedOffsets();
     const runs: { start: number; end: number }[] = [];
     for (const offset of offsets) {
       const last = runs.at(-1);

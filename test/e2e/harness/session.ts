@@ -1,5 +1,11 @@
 /** One workbench server, one browser, one page: what a suite needs, made at its start and gone at its end. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
@@ -37,8 +43,8 @@ export interface SessionOptions {
   readonly open?: readonly string[];
   /** Width and height of the page in CSS pixels. */
   readonly viewport?: { readonly width: number; readonly height: number };
-  /** A server that runs already, instead of one of the session's own. */
-  readonly url?: string;
+  /** Called with the server's folder before it starts, for example to install an extension there. */
+  readonly prepare?: (dataFolder: string) => void;
 }
 
 /** Why no end-to-end test can run here; undefined where they can. `npm test` says it once for all suites. */
@@ -61,7 +67,7 @@ export const RESULTS_FOLDER = join(root, "test-results");
 export class Session {
   private constructor(
     readonly workbench: Workbench,
-    readonly server: WorkbenchServer | undefined,
+    readonly server: WorkbenchServer,
     private readonly browser: Browser,
     private readonly dataFolder: string,
   ) {}
@@ -72,12 +78,11 @@ export class Session {
     let server: WorkbenchServer | undefined;
     let browser: Browser | undefined;
     try {
-      if (options.url === undefined) {
-        server = await startServer({
-          dataFolder,
-          settings: { ...options.settings },
-        });
-      }
+      options.prepare?.(dataFolder);
+      server = await startServer({
+        dataFolder,
+        settings: { ...options.settings },
+      });
       browser = await launchChromium();
       const context = await browser.newContext({
         viewport: options.viewport ?? { width: 1400, height: 1000 },
@@ -87,13 +92,11 @@ export class Session {
       page.setDefaultTimeout(PATIENCE_MS);
       const extension =
         options.extension === null ? undefined : (options.extension ?? root);
-      const url =
-        options.url ??
-        server?.url(options.workspace, {
-          ...(extension === undefined ? {} : { extension }),
-          open: options.open ?? [],
-        });
-      await page.goto(url ?? "", { waitUntil: "commit" });
+      const url = server.url(options.workspace, {
+        ...(extension === undefined ? {} : { extension }),
+        open: options.open ?? [],
+      });
+      await page.goto(url, { waitUntil: "commit" });
       const workbench = new Workbench(page);
       await workbench.shown();
       return new Session(workbench, server, browser, dataFolder);
@@ -105,10 +108,20 @@ export class Session {
     }
   }
 
+  /** Changes user settings while the workbench runs; undefined removes one. */
+  changeSettings(changes: Readonly<Record<string, unknown>>): void {
+    const path = join(this.dataFolder, "data", "User", "settings.json");
+    const settings = JSON.parse(readFileSync(path, "utf8")) as object;
+    writeFileSync(
+      path,
+      JSON.stringify({ ...settings, ...changes }, undefined, 2),
+    );
+  }
+
   /** Ends browser and server, and removes the server's folder. */
   async close(): Promise<void> {
     await this.browser.close();
-    await this.server?.stop();
+    await this.server.stop();
     rmSync(this.dataFolder, { recursive: true, force: true });
   }
 }

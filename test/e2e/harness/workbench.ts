@@ -115,7 +115,7 @@ export class Workbench {
   async editorWhere(
     documentText: string,
     condition: (view: EditorView) => boolean,
-    what: string,
+    describe: (view: EditorView | undefined) => string,
     from = 0,
   ): Promise<EditorView> {
     let view: EditorView | undefined;
@@ -125,10 +125,47 @@ export class Workbench {
         view = await this.editor(documentText, from).catch(() => undefined);
         return view !== undefined && condition(view);
       },
-      () =>
-        `${what}; decorated now: ${JSON.stringify(view?.decoratedRanges().slice(0, 12))}`,
+      () => describe(view),
     );
     return view as EditorView;
+  }
+
+  /** Types into the editor that has the focus, one key at a time. */
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: 20 });
+  }
+
+  /** Presses a key, in Playwright's notation. */
+  async press(key: string): Promise<void> {
+    await this.page.keyboard.press(key);
+  }
+
+  /** Puts the focus back into the active editor. */
+  async focusEditor(): Promise<void> {
+    await this.run("View: Focus Active Editor Group");
+  }
+
+  /** Selects from one offset to another, by the keyboard. */
+  async select(
+    documentText: string,
+    start: number,
+    end: number,
+  ): Promise<void> {
+    await this.moveTo(documentText, start);
+    for (let offset = start; offset < end; offset += 1) {
+      await this.page.keyboard.press("Shift+ArrowRight");
+    }
+    await this.cursorAt(documentText, end);
+  }
+
+  /** What the page's clipboard holds. */
+  async clipboard(): Promise<string> {
+    return this.page.evaluate("navigator.clipboard.readText()");
+  }
+
+  /** Rows of the tree view in the side bar. */
+  treeRows(): Locator {
+    return this.page.locator(".part.sidebar .pane-body .monaco-list-row");
   }
 
   /** Puts the mouse over the character at an offset, and returns the hover's text. */
