@@ -6,6 +6,7 @@ import type {
 import { tokenRanges } from "../../core/annotation/tokenRanges";
 import type { AnnotateParams } from "../../core/engine/protocol";
 import type { Model, Scores } from "../addon/binding";
+import { asFailure } from "./addonFailure";
 import { EngineFailure } from "./failure";
 import type { LoadedModel } from "./loadedModel";
 import { tokenizeTrace } from "./prompt";
@@ -72,12 +73,16 @@ export async function annotate(
     contextSize: params.contextSize,
     threads,
   });
-  const scores = await scorer.score(
-    ids,
-    { temperature: params.temperature, topK, from },
-    onProgress,
-    signal,
-  );
+  const scores = await scorer
+    .score(
+      ids,
+      { temperature: params.temperature, topK, from },
+      onProgress,
+      signal,
+    )
+    .catch((error: unknown) => {
+      throw asFailure(error);
+    });
   return assemble(
     loaded,
     settingsOf(params, topK, scorer.contextSize),

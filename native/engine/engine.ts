@@ -53,7 +53,7 @@ export class Engine {
     return this.busy(() =>
       this.queue.run(async () => {
         signal.throwIfAborted();
-        const loaded = await this.load(params.modelPath);
+        const loaded = await this.load(params.modelPath, signal);
         signal.throwIfAborted();
         const scored = await annotate(loaded, params, {
           threads: this.configuration.threads,
@@ -87,7 +87,7 @@ export class Engine {
     return this.llama;
   }
 
-  private async load(path: string): Promise<LoadedModel> {
+  private async load(path: string, signal: AbortSignal): Promise<LoadedModel> {
     if (this.loaded?.is(path) === true) {
       return this.loaded;
     }
@@ -95,16 +95,29 @@ export class Engine {
     try {
       const llama = await this.openLlama();
       let told = 0;
-      this.loaded = await LoadedModel.load(path, llama, (model, fraction) => {
-        const now = performance.now();
-        if (fraction === 0 || fraction === 1 || now - told > LOADING_INTERVAL) {
-          told = now;
-          this.options.notifyHealth({ state: "loading", model, fraction });
-        }
-      });
+      this.loaded = await LoadedModel.load(
+        path,
+        llama,
+        (model, fraction) => {
+          const now = performance.now();
+          if (
+            fraction === 0 ||
+            fraction === 1 ||
+            now - told > LOADING_INTERVAL
+          ) {
+            told = now;
+            this.options.notifyHealth({ state: "loading", model, fraction });
+          }
+        },
+        signal,
+      );
       this.options.notifyHealth(this.loaded.ready);
       return this.loaded;
     } catch (error) {
+      if (signal.aborted) {
+        this.options.notifyHealth({ state: "idle" });
+        throw error;
+      }
       this.options.notifyHealth({
         state: "failed",
         message: error instanceof Error ? error.message : String(error),

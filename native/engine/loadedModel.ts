@@ -5,6 +5,7 @@ import type {
 } from "../../core/annotation/scoredTrace";
 import type { EngineHealth } from "../../core/engine/protocol";
 import type { Model, Scorer } from "../addon/binding";
+import { addonCode, asFailure, speaksOfMemory } from "./addonFailure";
 import { MINIMUM_CONTEXT, contextSizeFor } from "./contextSize";
 import { EngineFailure } from "./failure";
 import {
@@ -70,12 +71,13 @@ export class LoadedModel {
 
   /**
    * Checks a file, then loads it with as many layers on the GPU as fit.
-   * @throws EngineFailure badModel, unsupportedModel or outOfMemory
+   * @throws EngineFailure badModel, unsupportedModel or outOfMemory; an Error named AbortError where `signal` aborted
    */
   static async load(
     path: string,
     llama: Llama,
     onProgress: (name: string, fraction: number) => void,
+    signal: AbortSignal,
   ): Promise<LoadedModel> {
     const file = readModelFile(path);
     const stamp = stampOf(path);
@@ -105,6 +107,7 @@ export class LoadedModel {
           (fraction) => {
             onProgress(file.name, fraction);
           },
+          signal,
         );
         if (!model.hasDecoder) {
           model.free();
@@ -113,9 +116,6 @@ export class LoadedModel {
         const device = layers > 0 ? (memory.gpuName ?? "GPU") : "CPU";
         return new LoadedModel(model, file, stamp, llama, layers, device);
       } catch (error) {
-        if (error instanceof EngineFailure) {
-          throw error;
-        }
         // The estimate may have been too hopeful: with fewer layers on the GPU it may still work.
         if (layers === 0 || !speaksOfMemory(error)) {
           throw loadFailure(file, error);
@@ -177,16 +177,8 @@ export class LoadedModel {
         this.scorer = { made, key };
         return made;
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (wish.adapterPath !== undefined && /adapter|lora/i.test(message)) {
-          throw new EngineFailure(
-            "badModel",
-            `The adapter ${wish.adapterPath} does not go with ${this.file.name}: ${message}`,
-            "chooseModel",
-          );
-        }
-        if (size <= MINIMUM_CONTEXT) {
-          throw this.noContext(size, message);
+        if (!speaksOfMemory(error) || size <= MINIMUM_CONTEXT) {
+          throw asFailure(error);
         }
         size = Math.max(MINIMUM_CONTEXT, Math.floor(size / 2));
       }
@@ -268,28 +260,25 @@ function unsupported(file: ModelFile, reason: string): EngineFailure {
   );
 }
 
-function loadFailure(file: ModelFile, error: unknown): EngineFailure {
-  const message = error instanceof Error ? error.message : String(error);
+function loadFailure(file: ModelFile, error: unknown): unknown {
+  if (!(error instanceof Error) || addonCode(error) !== "BAD_MODEL") {
+    return asFailure(error);
+  }
   if (speaksOfMemory(error)) {
     return new EngineFailure(
       "outOfMemory",
-      `${file.name} does not fit in memory: ${message}. Choose a smaller model.`,
+      `${file.name} does not fit in memory: ${error.message}. Choose a smaller model.`,
       "chooseModel",
     );
   }
-  const isForeign = /unknown model architecture|not supported/i.test(message);
+  // llama.cpp tells only in words what it does not support.
+  const isForeign = /unknown model architecture|not supported/i.test(
+    error.message,
+  );
   return new EngineFailure(
     isForeign ? "unsupportedModel" : "badModel",
-    `llama.cpp refused ${file.name}: ${message}. Choose another model.`,
+    `llama.cpp refused ${file.name}: ${error.message}. Choose another model.`,
     "chooseModel",
-  );
-}
-
-function speaksOfMemory(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /memory|alloc|buffer/i.test(error.message) &&
-    !/unknown/i.test(error.message)
   );
 }
 
