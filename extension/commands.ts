@@ -11,6 +11,7 @@ import type { ForksView } from "./inspect/forksView";
 import { Navigation } from "./inspect/navigation";
 import type { Scoring } from "./inspect/scoring";
 import { chooseModel } from "./models/chooseModel";
+import type { CudaBackEnd } from "./models/cudaBackEnd";
 import type { Models } from "./models/modelInForce";
 import type { RecordCommands } from "./records/openRecord";
 import { RECORD_SCHEME } from "./records/recordUri";
@@ -22,6 +23,7 @@ export interface CommandParts {
   readonly engine: Engine;
   readonly failures: Failures;
   readonly models: Models;
+  readonly cuda: CudaBackEnd;
   readonly scoring: Scoring;
   readonly annotations: Annotations;
   readonly annotator: Annotator;
@@ -88,6 +90,8 @@ export function registerCommands(parts: CommandParts): vscode.Disposable[] {
     register("checkRecords", (uri?: vscode.Uri) =>
       records.check(uri instanceof vscode.Uri ? uri : undefined),
     ),
+    register("installCuda", () => parts.cuda.install(engine)),
+    register("removeCuda", () => parts.cuda.remove(engine)),
     register("restartEngine", async () => {
       await engine.restart();
       await annotator.refresh();
