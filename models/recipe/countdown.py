@@ -107,6 +107,20 @@ def draw_problem(rng: random.Random, split: str) -> Problem:
                 return problem
 
 
+def different_problems(rng: random.Random, split: str, count: int) -> list[Problem]:
+    """`count` problems of a split, no two alike, with the world's share of four numbers."""
+    wanted = {4: round(SHARE_OF_FOUR_NUMBERS * count)}
+    wanted[3] = count - wanted[4]
+    problems: dict[str, Problem] = {}
+    while len(problems) < count:
+        problem = draw_problem(rng, split)
+        size = len(problem.numbers)
+        if wanted[size] and problem_key(problem) not in problems:
+            problems[problem_key(problem)] = problem
+            wanted[size] -= 1
+    return list(problems.values())
+
+
 # ------------------------------------------------------------------------------------------------ verifier
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from countdown import Problem, chat_prompt, draw_problem, step_result, verify
+from countdown import Problem, chat_prompt, different_problems, step_result, verify
 from sampler import Response, sample
 from weights import read_gguf
 
@@ -31,15 +31,6 @@ SAMPLES_PER_PROBLEM = 16
 SEEN_ENOUGH = 100
 STEP = re.compile(r"\b(\d+) ([+*-]) (\d+) = (\d+)")
 JUDGEMENT = re.compile(r"(\d+) is (bigger|smaller) than (\d+)|(\d+) is not (\d+), it is too (big|small)")
-
-
-def test_problems(count: int, split: str = "test", seed: int = 11) -> list[Problem]:
-    """`count` different problems of a split, in the proportions of the world."""
-    rng = random.Random(seed)
-    problems: dict[Problem, None] = {}
-    while len(problems) < count:
-        problems.setdefault(draw_problem(rng, split))
-    return list(problems)
 
 
 def step_figures(texts: list[str]) -> dict:
@@ -189,7 +180,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     started = time.monotonic()
-    figures, texts = evaluate(arguments.gguf, test_problems(arguments.problems, arguments.split), arguments.seed)
+    problems = different_problems(random.Random(11), arguments.split, arguments.problems)
+    figures, texts = evaluate(arguments.gguf, problems, arguments.seed)
     figures["seconds"] = round(time.monotonic() - started, 1)
     print(report(figures))
     print(f"{figures['seconds']} s")

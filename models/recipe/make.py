@@ -41,7 +41,7 @@ def main() -> None:
 
     build = ("--build", str(arguments.work))
     threads = ("--threads", str(arguments.threads))
-    run("train.py", *build, *threads, "--tokens", str(arguments.tokens))
+    run("train.py", *build, "--workers", str(arguments.threads), "--tokens", str(arguments.tokens))
     run("weights.py", *build)
     run("curve.py", *build)
     run("evaluate.py", *threads)

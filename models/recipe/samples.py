@@ -1,0 +1,118 @@
+"""The sample workspace's traces, rollouts and data sets, written by the shipped model and the generator.
+
+Traces are picked from 512 responses to held-out problems by what they show, never by hand: the shortest that succeeds
+at its first try, a long search that succeeds, a long one that fails. All of them have every step right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+from pathlib import Path
+
+import torch
+
+from countdown import Problem, chat_prompt, different_problems, draw_problem, format_prompt, verify
+from evaluate import step_figures
+from sampler import sample
+from weights import read_gguf
+
+TRAINING_PROBLEMS = 500
+HELD_OUT_PROBLEMS = 200
+ROLLOUT_PROBLEMS, ROLLOUTS_PER_PROBLEM = 25, 8
+TRACE_CANDIDATES = 512
+# A long trace should fill a screen, not a book.
+LONGEST_TRACE = 1500
+
+
+def write_jsonl(path: Path, records: list[dict]) -> None:
+    """One JSON object a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def problem_record(problem: Problem) -> dict:
+    """A line of a data set."""
+    return {"prompt": format_prompt(problem), "numbers": problem.numbers, "target": problem.target}
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """The paragraphs of the search, without the restated problem and the conclusion."""
+    thought = text.partition("<think>")[2].partition("</think>")[0]
+    return thought.strip().split("\n\n")[1:-1]
+
+
+def write_traces(folder: Path, model, tokenizer, seed: int) -> None:
+    """Plain text files: the problem's line, then the response, as the model writes a plain document."""
+    rng = random.Random(seed)
+    problems = [draw_problem(rng, "test") for _ in range(TRACE_CANDIDATES)]
+    openings = [format_prompt(problem) + "\n\n" for problem in problems]
+    responses = sample(model, tokenizer, openings, seed)
+    candidates = []
+    for problem, opening, response in zip(problems, openings, responses, strict=True):
+        text = response.text(tokenizer)
+        verdict = verify(text, problem)
+        figures = step_figures([text])
+        sound = figures["steps_right"] == 1 and figures["judgements_right"] in (1, 0) and response.finished
+        if sound and verdict.well_formed and len(text) <= LONGEST_TRACE:
+            candidates.append((verdict.reward, len(paragraphs_of(text)), len(text), opening + text.rstrip("\n") + "\n"))
+
+    def choose(reward: int, most_paragraphs: bool) -> str:
+        fitting = [candidate for candidate in candidates if candidate[0] == reward]
+        order = sorted(fitting, key=lambda c: (-c[1], -c[2]) if most_paragraphs else (c[1], c[2]))
+        return order[0][3]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in {
+        "countdown-first-try.txt": choose(1, most_paragraphs=False),
+        "countdown-long.txt": choose(1, most_paragraphs=True),
+        "countdown-failed.txt": choose(0, most_paragraphs=True),
+    }.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def write_rollouts(path: Path, model, tokenizer, seed: int) -> None:
+    """Groups of responses to held-out problems, in the shape {prompt, completion, reward}."""
+    rng = random.Random(seed)
+    problems = different_problems(rng, "test", ROLLOUT_PROBLEMS)
+    asked = [problem for problem in problems for _ in range(ROLLOUTS_PER_PROBLEM)]
+    responses = sample(model, tokenizer, [chat_prompt(problem) for problem in asked], seed)
+    records = []
+    for problem, response in zip(asked, responses, strict=True):
+        text = response.text(tokenizer)
+        verdict = verify(text, problem)
+        records.append(
+            {
+                "prompt": [{"role": "user", "content": format_prompt(problem)}],
+                "completion": text,
+                "reward": verdict.reward,
+                "reason": verdict.reason,
+                "numbers": problem.numbers,
+                "target": problem.target,
+            }
+        )
+    write_jsonl(path, records)
+
+
+def main() -> None:
+    root = Path(__file__).parent.parent.parent
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gguf", type=Path, default=root / "models" / "pocket.gguf")
+    parser.add_argument("--samples", type=Path, default=root / "samples")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    model, tokenizer = read_gguf(arguments.gguf)
+    rng = random.Random(31)
+    training = different_problems(rng, "train", TRAINING_PROBLEMS)
+    held_out = different_problems(rng, "test", HELD_OUT_PROBLEMS)
+    write_jsonl(arguments.samples / "data" / "countdown-train.jsonl", [problem_record(p) for p in training])
+    write_jsonl(arguments.samples / "data" / "countdown-heldout.jsonl", [problem_record(p) for p in held_out])
+    write_rollouts(arguments.samples / "rollouts" / "countdown-200.jsonl", model, tokenizer, seed=41)
+    write_traces(arguments.samples / "traces", model, tokenizer, seed=43)
+
+
+if __name__ == "__main__":
+    main()
