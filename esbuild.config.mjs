@@ -37,7 +37,13 @@ const builds = [
   },
   {
     ...esm,
-    entryPoints: { engine: "native/engine/main.ts", cli: "native/cli/main.ts" },
+    entryPoints: {
+      engine: "native/engine/main.ts",
+      cli: "native/cli/main.ts",
+      "reward-host": "native/trainer/rewardHost.mjs",
+      reward_host: "native/trainer/reward_host.py",
+    },
+    loader: { ".py": "copy" },
     outdir: "dist",
     outExtension: { ".js": ".mjs" },
   },

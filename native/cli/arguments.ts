@@ -35,6 +35,8 @@ export type Command =
 export const HELP = `forksight: where a reasoning model hesitated
 
 Usage: forksight annotate FILE [options]
+       forksight train RUN.forksight.yaml [options]    (train --help)
+       forksight resume FOLDER                         (resume --help)
 
 FILE is a text or Markdown file, or rollouts in JSONL or JSON.
 

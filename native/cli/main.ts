@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** The command line: `forksight annotate FILE`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
+/** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { annotateFile } from "./annotateFile";
 import { HELP, parseCommand } from "./arguments";
+import { isTrainCommand, trainCommand } from "./train";
 import { UsageError } from "./usageError";
 
 const INPUT_ERROR = 1;
@@ -15,16 +16,16 @@ const beside = (path: string): string =>
   fileURLToPath(new URL(path, import.meta.url));
 
 async function main(): Promise<number> {
-  const command = parseCommand(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (isTrainCommand(args)) return trainCommand(args, ownVersion());
+  process.stdout.on("error", stopWithReader);
+  const command = parseCommand(args);
   if (command.kind === "help") {
     await write(HELP);
     return 0;
   }
   if (command.kind === "version") {
-    const { version } = JSON.parse(
-      readFileSync(beside("../package.json"), "utf8"),
-    ) as { version: string };
-    await write(`${version}\n`);
+    await write(`${ownVersion()}\n`);
     return 0;
   }
   const abort = new AbortController();
@@ -65,9 +66,14 @@ function write(text: string): Promise<void> {
 }
 
 // A reader that has seen enough (`| head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+function stopWithReader(error: NodeJS.ErrnoException): void {
   process.exit(error.code === "EPIPE" ? 0 : INPUT_ERROR);
-});
+}
+
+function ownVersion(): string {
+  const text = readFileSync(beside("../package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 main().then(
   (code) => {

@@ -1,0 +1,109 @@
+/** run.json: what a run is, written before anything is trained. */
+import { createHash } from "node:crypto";
+import { createReadStream, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import type { HashedFile, RunDescription } from "../../core/run/folder";
+import type { RunSettings } from "../../core/run/settings";
+import { messageOf, RunError } from "./runError";
+
+/** Paths made absolute, relative to the run file's folder. */
+export function resolvePaths(
+  settings: RunSettings,
+  runFile: string,
+): RunSettings {
+  const at = (path: string) => resolve(dirname(runFile), path);
+  const { data, reward } = settings;
+  return {
+    ...settings,
+    model: at(settings.model),
+    data: {
+      train: at(data.train),
+      eval: Object.fromEntries(
+        Object.entries(data.eval).map(([name, path]) => [name, at(path)]),
+      ),
+    },
+    reward: {
+      ...reward,
+      ...(reward.file !== undefined && { file: at(reward.file) }),
+    },
+  };
+}
+
+/** A run file's name without `.forksight.yaml`: what the run and its folder are called where they have no name of their own. */
+export function nameOf(runFile: string): string {
+  return basename(runFile).replace(/(\.forksight)?\.(ya?ml|json)$/i, "");
+}
+
+export interface Versions {
+  readonly forksight: string;
+  readonly llamaCpp: string;
+}
+
+/** @param settings with absolute paths. @throws RunError where a file cannot be read */
+export async function describeRun(
+  settings: RunSettings,
+  runFile: string,
+  versions: Versions,
+  onProgress: (file: string) => void,
+): Promise<RunDescription> {
+  const evalFiles: Record<string, HashedFile> = {};
+  for (const [name, path] of Object.entries(settings.data.eval))
+    evalFiles[name] = await hashFile(path, `data.eval.${name}`, onProgress);
+  return {
+    format: 1,
+    name: settings.name ?? nameOf(runFile),
+    engine: settings.engine,
+    created: new Date().toISOString(),
+    runFile,
+    settings,
+    seed: settings.seed,
+    versions: { ...versions, node: process.versions.node },
+    model: await hashFile(settings.model, "model", onProgress),
+    data: {
+      train: await hashFile(settings.data.train, "data.train", onProgress),
+      eval: evalFiles,
+    },
+  };
+}
+
+/** @throws RunError where the model or the data is not what it was when the run began */
+export async function checkUnchanged(
+  { model, data }: RunDescription,
+  onProgress: (file: string) => void,
+): Promise<void> {
+  const files: [string, HashedFile][] = [
+    ["model", model],
+    ["data.train", data.train],
+    ...Object.entries(data.eval).map(([name, file]): [string, HashedFile] => [
+      `data.eval.${name}`,
+      file,
+    ]),
+  ];
+  for (const [field, { path, sha256 }] of files) {
+    const now = await hashFile(path, field, onProgress);
+    if (now.sha256 !== sha256) {
+      throw new RunError(
+        `${path} (${field}) has changed since the run began, so that resuming would mix two runs. Bring the old file back, or start a new run.`,
+      );
+    }
+  }
+}
+
+async function hashFile(
+  path: string,
+  field: string,
+  onProgress: (file: string) => void,
+): Promise<HashedFile> {
+  onProgress(basename(path));
+  const hash = createHash("sha256");
+  try {
+    const bytes = statSync(path).size;
+    for await (const chunk of createReadStream(path, {
+      highWaterMark: 1 << 20,
+    }))
+      hash.update(chunk as Buffer);
+    return { path, sha256: hash.digest("hex"), bytes };
+  } catch (error) {
+    throw new RunError(`${field} cannot be read: ${messageOf(error)}.`);
+  }
+}

@@ -1,0 +1,268 @@
+/** The trainer as a whole: from a run file or a run folder to its end. The command line is its only caller. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { RunDescription } from "../../core/run/folder";
+import {
+  formatRunFileError,
+  type Override,
+  readRunFile,
+} from "../../core/run/runFile";
+import { runSettings, type RunSettings } from "../../core/run/settings";
+import type { Problem } from "../../core/tasks/problem";
+import {
+  type BuiltInReward,
+  judgeFor,
+  type RewardFunction,
+} from "../../core/tasks/reward";
+import { readProblems } from "./dataSet";
+import {
+  checkUnchanged,
+  describeRun,
+  resolvePaths,
+  type Versions,
+} from "./describe";
+import type { OpenedPolicy } from "./llamaPolicy";
+import { lockFolder } from "./lock";
+import { runLoop } from "./loop";
+import { RewardProcess, rewardProcessOptions } from "./rewardProcess";
+import { messageOf, RunError } from "./runError";
+import { RunFolder } from "./runFolder";
+import { type Onlooker, StatusBoard } from "./statusBoard";
+
+/** What the trainer needs of the outside. */
+export interface TrainerOptions {
+  readonly versions: Versions;
+  /** Whether the run file may name a reward of its own, which is a program. */
+  readonly trustRewards: boolean;
+  readonly onlooker: Onlooker;
+  /** Gives up the step under way: what was done before it is saved. */
+  readonly abort: AbortSignal;
+  /** Whether a stop after the step under way was asked for, beside the folder's own request. */
+  readonly stopAsked: () => boolean;
+  readonly openPolicy: (
+    settings: RunSettings,
+    problems: readonly Problem[],
+    onProgress: (message: string, done: number) => void,
+  ) => Promise<OpenedPolicy>;
+}
+
+export type Outcome = "done" | "stopped";
+
+/**
+ * Starts a run in a new folder.
+ * @param out the folder, made here
+ * @throws RunError for all that a person can mend
+ */
+export async function startRun(
+  runFile: string,
+  out: string,
+  overrides: readonly Override[],
+  options: TrainerOptions,
+): Promise<Outcome> {
+  const path = resolve(runFile);
+  const settings = readSettings(path, overrides);
+  checkTrust(settings, options);
+  const { train, evalSets } = readData(settings);
+  const description = await describeRun(
+    settings,
+    path,
+    options.versions,
+    (file) => options.onlooker.line(`hashing ${file}`),
+  );
+  mkdirSync(out, { recursive: true });
+  const unlock = lockFolder(out, undefined);
+  try {
+    const folder = RunFolder.create(out, description);
+    return await trainIn(folder, settings, train, evalSets, options);
+  } finally {
+    unlock();
+  }
+}
+
+/**
+ * Goes on with a run where its newest checkpoint left it.
+ * @param steps a new number of steps, where the run shall go on beyond its own
+ */
+export async function resumeRun(
+  path: string,
+  steps: number | undefined,
+  options: TrainerOptions,
+): Promise<Outcome> {
+  const { folder, description } = RunFolder.open(resolve(path));
+  const settings = resumedSettings(description, folder.path, steps);
+  checkTrust(settings, options);
+  const unlock = lockFolder(folder.path, folder.readStatus());
+  try {
+    await checkUnchanged(description, (file) =>
+      options.onlooker.line(`hashing ${file}`),
+    );
+    const { train, evalSets } = readData(settings);
+    if (steps !== undefined)
+      folder.replaceDescription({ ...description, settings });
+    return await trainIn(folder, settings, train, evalSets, options);
+  } finally {
+    unlock();
+  }
+}
+
+async function trainIn(
+  folder: RunFolder,
+  settings: RunSettings,
+  train: readonly Problem[],
+  evalSets: ReadonlyMap<string, readonly Problem[]>,
+  options: TrainerOptions,
+): Promise<Outcome> {
+  const { onlooker, abort } = options;
+  const board = new StatusBoard(folder, onlooker, settings.steps);
+  let policy: OpenedPolicy["policy"] | undefined;
+  let own: RewardProcess | undefined;
+  folder.clearStop();
+  board.start();
+  try {
+    const opened = await options.openPolicy(
+      settings,
+      [...train, ...[...evalSets.values()].flat()],
+      (message, done) => board.doing("load", message, done),
+    );
+    policy = opened.policy;
+    for (const remark of opened.remarks) folder.log(remark);
+    const program = rewardProcessOptions(settings.reward, (text) =>
+      folder.log(text),
+    );
+    if (program) own = await RewardProcess.start(program);
+    const outcome = await runLoop({
+      settings,
+      folder,
+      policy,
+      train,
+      evalSets,
+      reward: rewardOf(settings, own),
+      board,
+      onlooker,
+      abort,
+      stopRequested: () => options.stopAsked() || folder.stopRequested(),
+    });
+    finish(outcome);
+    return outcome;
+  } catch (error) {
+    if (abort.aborted) {
+      finish("stopped");
+      return "stopped";
+    }
+    const message = messageOf(error);
+    folder.log(
+      `failed: ${error instanceof RunError ? message : String((error as Error).stack ?? error)}`,
+    );
+    board.end("failed", message);
+    throw error;
+  } finally {
+    own?.close();
+    policy?.free();
+  }
+
+  function finish(outcome: Outcome): void {
+    folder.clearStop();
+    folder.log(outcome);
+    board.end(outcome, outcome === "done" ? "done" : "stopped; can be resumed");
+  }
+}
+
+function readSettings(
+  path: string,
+  overrides: readonly Override[],
+): RunSettings {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new RunError(`The run file cannot be read: ${messageOf(error)}.`);
+  }
+  const read = readRunFile(text, overrides);
+  if (read.ok) return resolvePaths(read.settings, path);
+  throw new RunError(
+    read.errors.map((error) => formatRunFileError(path, error)).join("; "),
+  );
+}
+
+function resumedSettings(
+  description: RunDescription,
+  folder: string,
+  steps: number | undefined,
+): RunSettings {
+  if (description.engine !== "embedded") {
+    throw new RunError(
+      `${folder} is a run of ${description.engine}, not of the embedded trainer: resume it there.`,
+    );
+  }
+  const checked = runSettings.safeParse({
+    ...description.settings,
+    ...(steps !== undefined && { steps }),
+  });
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0]!;
+  throw new RunError(
+    `The settings in ${folder}/run.json do not hold: ${issue.path.join(".")}: ${issue.message}`,
+  );
+}
+
+function checkTrust(
+  { reward }: RunSettings,
+  { trustRewards }: TrainerOptions,
+): void {
+  const own = reward.kind === "javascript" || reward.kind === "python";
+  if (own && !trustRewards) {
+    throw new RunError(
+      `The run file names a program of its own as the reward (${reward.file}). Read it, then add --trust-rewards to let it run.`,
+    );
+  }
+}
+
+function readData(settings: RunSettings): {
+  train: Problem[];
+  evalSets: Map<string, Problem[]>;
+} {
+  const { reward, objective, data, eval: evaluation } = settings;
+  const rewarded = (problem: Problem) => {
+    if (reward.kind !== "javascript" && reward.kind !== "python")
+      judgeFor(reward.kind, problem);
+  };
+  const trainable = (problem: Problem) => {
+    if (objective.loss !== "sft") rewarded(problem);
+    else if (problem.completion === undefined)
+      throw new Error("supervised fine-tuning needs a `completion`");
+  };
+  const evalSets = new Map<string, Problem[]>();
+  for (const [name, path] of Object.entries(data.eval))
+    evalSets.set(name, readProblems(path, rewarded).slice(0, evaluation.limit));
+  return { train: readProblems(data.train, trainable), evalSets };
+}
+
+function rewardOf(
+  { reward }: RunSettings,
+  own: RewardProcess | undefined,
+): RewardFunction {
+  if (own) return (completions, signal) => own.score(completions, signal);
+  const kind = reward.kind as BuiltInReward;
+  return (completions) =>
+    Promise.resolve(
+      completions.map(({ problem, text }) => judgeFor(kind, problem)(text)),
+    );
+}
+
+/** A folder for a run that was not given one: `.forksight/runs/<name>-<date>` under the working directory, not there yet. */
+export function freshFolder(name: string, now: Date): string {
+  const stamp = now
+    .toISOString()
+    .slice(0, 19)
+    .replace(/[-:]/g, "")
+    .replace("T", "-");
+  const safe = name.replace(/[^A-Za-z0-9._-]+/g, "-") || "run";
+  for (let n = 1; ; n++) {
+    const folder = resolve(
+      ".forksight",
+      "runs",
+      n === 1 ? `${safe}-${stamp}` : `${safe}-${stamp}-${n}`,
+    );
+    if (!existsSync(folder)) return folder;
+  }
+}
