@@ -131,7 +131,9 @@ function compile(release) {
     process.execPath,
     [
       gyp,
-      "rebuild",
+      // Not "rebuild": make compiles again what changed.
+      "configure",
+      "build",
       "-C",
       native,
       "--release",
