@@ -10,8 +10,11 @@ import {
 import type { LiveTrace } from "./liveTrace";
 import { type LineRange, covers, forkLines, screenful } from "./screenful";
 
-/** Milliseconds of quiet after an edit until its editor is painted anew; VS Code shifts the old colours meanwhile. */
-const QUIET = 120;
+/**
+ * Milliseconds of quiet after an edit until its editor is painted anew; VS Code shifts the old colours meanwhile. Longer
+ * than most pauses between two keys: positions painted while the next key is on its way would be off by one.
+ */
+const QUIET = 300;
 
 /** What an editor shows now. */
 interface Painting {

@@ -211,14 +211,17 @@ function pocketItem(path: string): ModelItem {
   };
 }
 
-/** @param inForce path of the model in force; empty for the pocket model */
+/**
+ * The model in force first, with a check mark.
+ * @param inForce its path; empty for the pocket model
+ */
 function marked(items: readonly ModelItem[], inForce: string): ModelItem[] {
-  return items.map((item) => {
-    const path = item.choice?.kind === "file" ? item.choice.path : "";
-    return path === inForce
-      ? { ...item, label: `$(check) ${item.label}` }
-      : item;
-  });
+  const isInForce = ({ choice }: ModelItem) =>
+    (choice?.kind === "file" ? choice.path : "") === inForce;
+  const checked = items
+    .filter(isInForce)
+    .map((item) => ({ ...item, label: `$(check) ${item.label}` }));
+  return [...checked, ...items.filter((item) => !isInForce(item))];
 }
 
 function sameChoice(a: Choice | undefined, b: Choice | undefined): boolean {

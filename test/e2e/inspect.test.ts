@@ -124,9 +124,9 @@ describe.skipIf(obstacle() !== undefined)("the sample, annotated", () => {
     await workbench.run("Forksight: Previous Fork");
     await workbench.cursorAt(text, behind[1]?.end ?? NaN);
     // By the keyboard, as people do it.
-    await workbench.press("Alt+F9");
+    await workbench.press("Control+F6");
     await workbench.cursorAt(text, behind[2]?.end ?? NaN);
-    await workbench.press("Shift+Alt+F9");
+    await workbench.press("Control+Shift+F6");
     await workbench.cursorAt(text, behind[1]?.end ?? NaN);
   });
 
