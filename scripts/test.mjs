@@ -1,7 +1,9 @@
 // @ts-check
 // npm test: sets up, then checks types, style and behaviour; a summary at the end. The last line counts the tests.
 //
-// Usage: npm test [-- --only NAME[,NAME ...]]   NAME: typecheck, lint, unit, integration, e2e
+// Usage: npm test [-- --only NAME[,NAME ...]] [--images]
+//   NAME: typecheck, lint, unit, integration, e2e
+//   --images   the end-to-end tests also renew the pictures in docs/images
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -182,7 +184,10 @@ async function prepared(endToEnd) {
 /** @returns {(keyof typeof STEPS)[]} */
 function chosenSteps() {
   const all = /** @type {(keyof typeof STEPS)[]} */ (Object.keys(STEPS));
-  const { values } = parseArgs({ options: { only: { type: "string" } } });
+  const { values } = parseArgs({
+    options: { only: { type: "string" }, images: { type: "boolean" } },
+  });
+  if (values.images) process.env.FORKSIGHT_IMAGES = "1";
   if (values.only === undefined) return all;
   const names = values.only.split(",");
   const unknown = names.find((name) => !(name in STEPS));

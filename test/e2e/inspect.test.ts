@@ -33,11 +33,12 @@ const COMMANDS = [
 
 describe.skipIf(obstacle() !== undefined)("the sample, annotated", () => {
   const text = readText("samples", SAMPLE_TRACE);
-  const workspace = temporaryFolder("inspect");
+  let workspace: string;
   let session: Session;
   let workbench: Workbench;
 
   beforeAll(async () => {
+    workspace = temporaryFolder("inspect");
     cpSync(join(root, "samples", SAMPLE_TRACE), join(workspace, "trace.txt"));
     session = await Session.open({
       workspace,

@@ -106,6 +106,29 @@ export class EditorView {
   }
 }
 
+/** The visible lines of the active editor, parts of wrapped ones apart, with a box for each UTF-16 unit. */
+export async function readLines(page: Page): Promise<readonly ViewLine[]> {
+  return ((await page.evaluate(readViewport)) as Viewport).lines;
+}
+
+/** What stands under decorations in each visible line of the active editor, where anything does. */
+export async function decoratedTexts(page: Page): Promise<string[]> {
+  const { lines, decorations } = (await page.evaluate(
+    readViewport,
+  )) as Viewport;
+  return lines
+    .map(({ text, boxes }) =>
+      boxes
+        .map((box, index) =>
+          decorations.some((one) => covers(one.box, box))
+            ? text.charAt(index)
+            : "",
+        )
+        .join(""),
+    )
+    .filter((text) => text !== "");
+}
+
 /** Whether the middle of a character lies in a decoration's box. */
 function covers(decoration: Box, character: Box): boolean {
   const x = (character[0] + character[2]) / 2;

@@ -20,8 +20,17 @@ export interface AnnotatedToken {
   readonly top: readonly { id: number; text: string; logprob: number }[];
 }
 
+/** What has been annotated already: many tests look at one text. */
+const annotated = new Map<string, readonly AnnotatedToken[]>();
+
 /** Annotates a text with the pocket model through the command line. */
-export function annotateByCli(text: string): AnnotatedToken[] {
+export function annotateByCli(text: string): readonly AnnotatedToken[] {
+  const tokens = annotated.get(text) ?? runCli(text);
+  annotated.set(text, tokens);
+  return tokens;
+}
+
+function runCli(text: string): AnnotatedToken[] {
   const folder = mkdtempSync(join(tmpdir(), "forksight-expected-"));
   try {
     const file = join(folder, "trace.txt");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
 import { root } from "../../../scripts/steps.mjs";
-import { EditorView } from "./editorView";
+import { type Box, EditorView, decoratedTexts, readLines } from "./editorView";
 
 export class Workbench {
   constructor(readonly page: Page) {}
@@ -83,11 +83,14 @@ export class Workbench {
     await this.cursorAt(documentText, offset);
   }
 
+  /** The status bar's line and column of the cursor. */
+  async cursorLabel(): Promise<string> {
+    return this.page.locator("#status\\.editor\\.selection").innerText();
+  }
+
   /** UTF-16 offset of the cursor, by the status bar's line and column. */
   async cursorOffset(documentText: string): Promise<number> {
-    const label = await this.page
-      .locator("#status\\.editor\\.selection")
-      .innerText();
+    const label = await this.cursorLabel();
     const found = /Ln (\d+), Col (\d+)/u.exec(label);
     if (found === null) throw new Error(`no cursor in "${label}"`);
     const [, line = "", column = ""] = found;
@@ -130,6 +133,33 @@ export class Workbench {
     return view as EditorView;
   }
 
+  /** Waits until the active editor shows a text, within one of its lines. */
+  async showsText(text: string | RegExp): Promise<void> {
+    const matches = (line: string) =>
+      typeof text === "string" ? line.includes(text) : text.test(line);
+    await this.until(
+      async () =>
+        (await readLines(this.page)).some((line) => matches(line.text)),
+      async () =>
+        `the editor does not show ${String(text)}; it shows ${JSON.stringify((await readLines(this.page)).map((line) => line.text))}`,
+    );
+  }
+
+  /** The visible characters under decorations, line by line. */
+  async decoratedTexts(): Promise<string[]> {
+    return decoratedTexts(this.page);
+  }
+
+  /** Hovers over the first place on the screen where the editor shows a text. */
+  async hoverOver(text: string): Promise<Locator> {
+    const line = (await readLines(this.page)).find((one) =>
+      one.text.includes(text),
+    );
+    const box = line?.boxes[line.text.indexOf(text)];
+    if (box === undefined) throw new Error(`the editor does not show ${text}`);
+    return this.hoverAt(box);
+  }
+
   /** Types into the editor that has the focus, one key at a time. */
   async type(text: string): Promise<void> {
     await this.page.keyboard.type(text, { delay: 20 });
@@ -170,16 +200,17 @@ export class Workbench {
 
   /** Puts the mouse over the character at an offset, and returns the hover's text. */
   async hoverText(view: EditorView, offset: number): Promise<string> {
-    const [left, top, right, bottom] = view.boxAt(offset);
+    return (await this.hoverAt(view.boxAt(offset))).innerText();
+  }
+
+  private async hoverAt([left, top, right, bottom]: Box): Promise<Locator> {
     await this.page.mouse.move(5, 5);
     await this.page.mouse.move((left + right) / 2, (top + bottom) / 2, {
       steps: 4,
     });
-    const hover = this.page
-      .locator(".monaco-hover:visible .hover-contents")
-      .first();
-    await hover.waitFor();
-    return this.page.locator(".monaco-hover:visible").first().innerText();
+    const hover = this.page.locator(".monaco-hover:visible").first();
+    await hover.locator(".hover-contents").first().waitFor();
+    return hover;
   }
 
   /** Takes the mouse away, so that a hover closes. */
@@ -225,9 +256,11 @@ export class Workbench {
       .first();
   }
 
-  /** Saves a picture of the page, relative to the repository. */
-  async screenshot(path: string): Promise<void> {
-    await this.page.screenshot({ path: join(root, path) });
+  /** Saves a picture of the page, relative to the repository; returns its absolute path. */
+  async screenshot(path: string): Promise<string> {
+    const file = join(root, path);
+    await this.page.screenshot({ path: file });
+    return file;
   }
 
   /** Waits for a condition, and fails with what `describe` says. */

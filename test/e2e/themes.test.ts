@@ -1,0 +1,92 @@
+/** Every kind of theme shows the forks, and pictures of it: in test-results/, and in docs/images/ where they are asked for. */
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SAMPLE_TRACE } from "../../scripts/sample.mjs";
+import { root } from "../../scripts/steps.mjs";
+import {
+  annotateByCli,
+  offsetsOf,
+  readText,
+  topTokens,
+} from "./harness/expected";
+import { Session, obstacle, temporaryFolder } from "./harness/session";
+import type { Workbench } from "./harness/workbench";
+
+/** Name of the picture, the setting, and the class that the workbench then carries. */
+const THEMES = [
+  ["dark", "Default Dark Modern", "vs-dark"],
+  ["light", "Default Light Modern", "vs"],
+  ["high-contrast-dark", "Default High Contrast", "hc-black"],
+  ["high-contrast-light", "Default High Contrast Light", "hc-light"],
+] as const;
+
+describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
+  const text = readText("samples", SAMPLE_TRACE);
+  let workspace: string;
+  let session: Session;
+  let workbench: Workbench;
+
+  beforeAll(async () => {
+    workspace = temporaryFolder("themes");
+    writeFileSync(join(workspace, "countdown.txt"), text);
+    session = await Session.open({
+      workspace,
+      viewport: { width: 1280, height: 800 },
+      settings: {
+        "editor.wordWrap": "on",
+        "editor.minimap.enabled": false,
+        "editor.fontSize": 15,
+        "window.commandCenter": false,
+      },
+    });
+    workbench = session.workbench;
+    await workbench.openFile("countdown.txt");
+    await workbench.run("Forksight: Annotate");
+    await workbench.run("Forksight: Focus on Forks View");
+    await workbench.focusEditor();
+  });
+
+  afterAll(async () => {
+    await session?.close();
+    rmSync(workspace, { recursive: true });
+  });
+
+  test.each(THEMES)("%s", async (name, theme, className) => {
+    session.changeSettings({ "workbench.colorTheme": theme });
+    await workbench.page
+      .locator(`.monaco-workbench.${className}`)
+      .first()
+      .waitFor();
+    const forks = topTokens(annotateByCli(text), 0.2);
+    const offsets = offsetsOf(text, forks);
+    const view = await workbench.editorWhere(
+      text,
+      (one) =>
+        offsets.filter((offset) => offset < one.end).join() ===
+        one.decoratedOffsets().join(),
+      () => "the forks are not coloured",
+    );
+    // Never colour alone: a border all around in high contrast, an underline else.
+    const [first] = view.decoratedRanges();
+    const marks = view.decorationsAt(first?.start ?? NaN);
+    expect(marks.map(({ border }) => border)).toContain("solid");
+    expect(
+      marks.some(({ background }) => background !== "rgba(0, 0, 0, 0)"),
+    ).toBe(true);
+
+    const visible = forks.filter((fork) => fork.end <= view.end);
+    const shown = visible.find((fork) => / [A-Z]?[a-z]{2,}/u.test(fork.text));
+    await workbench.hoverText(view, (shown ?? visible[0])?.start ?? 0);
+    save(await workbench.screenshot(`test-results/inspect-${name}.png`));
+    await workbench.leaveHover();
+  });
+});
+
+/** `npm test -- --only e2e --images` renews the pictures of the documentation. */
+function save(path: string): void {
+  if (process.env["FORKSIGHT_IMAGES"] === undefined) return;
+  const images = join(root, "docs", "images");
+  mkdirSync(images, { recursive: true });
+  copyFileSync(path, join(images, path.slice(path.lastIndexOf("/") + 1)));
+}
