@@ -53,6 +53,7 @@ export async function openLlamaPolicy(
   settings: RunSettings,
   problems: readonly Problem[],
   onProgress: (message: string, done: number) => void,
+  signal: AbortSignal,
 ): Promise<OpenedPolicy> {
   const llama = await openLlama(loadAddon, {
     gpu: settings.gpu,
@@ -64,6 +65,7 @@ export async function openLlamaPolicy(
     settings.model,
     llama,
     (name, fraction) => onProgress(`loading ${name}`, fraction / 2),
+    signal,
   );
   const { model } = loaded;
   const tokenizer = modelTokenizer(model);

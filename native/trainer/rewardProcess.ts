@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { RunSettings } from "../../core/run/settings";
+import type { Problem } from "../../core/tasks/problem";
 import type { Completion } from "../../core/tasks/reward";
 import { RunError } from "./runError";
 
@@ -19,6 +20,8 @@ export interface RewardProcessOptions {
   /** Interpreter of a Python reward. */
   readonly python: string;
   readonly timeoutSeconds: number;
+  /** Names of the data's columns: each is handed over in every call, null where a problem lacks it. */
+  readonly columns: readonly string[];
   readonly log: (text: string) => void;
 }
 
@@ -92,9 +95,6 @@ export class RewardProcess {
     completions: readonly Completion[],
     signal: AbortSignal,
   ): Promise<number[]> {
-    const names = new Set(
-      completions.flatMap(({ problem }) => Object.keys(problem.columns)),
-    );
     const request = {
       prompts: completions.map(({ problem }) => problem.prompt),
       completions: completions.map(({ problem, text }) =>
@@ -103,7 +103,7 @@ export class RewardProcess {
           : [{ role: "assistant", content: text }],
       ),
       columns: Object.fromEntries(
-        [...names].map((name) => [
+        this.options.columns.map((name) => [
           name,
           completions.map(({ problem }) => problem.columns[name] ?? null),
         ]),
@@ -174,15 +174,19 @@ export class RewardProcess {
   }
 }
 
-/** The reward process that a run file asks for, where it asks for one. */
+/** The reward process that a run file asks for, where it asks for one. @param problems all data of the run */
 export function rewardProcessOptions(
   reward: RunSettings["reward"],
+  problems: readonly Problem[],
   log: (text: string) => void,
 ): RewardProcessOptions | undefined {
   const { kind, file, python, timeoutSeconds } = reward;
-  return (kind === "javascript" || kind === "python") && file !== undefined
-    ? { kind, file, python, timeoutSeconds, log }
-    : undefined;
+  if ((kind !== "javascript" && kind !== "python") || file === undefined)
+    return undefined;
+  const columns = [
+    ...new Set(problems.flatMap((problem) => Object.keys(problem.columns))),
+  ];
+  return { kind, file, python, timeoutSeconds, columns, log };
 }
 
 /** The host beside the bundle, or beside this source where it runs unbundled. */

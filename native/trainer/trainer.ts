@@ -43,6 +43,7 @@ export interface TrainerOptions {
     settings: RunSettings,
     problems: readonly Problem[],
     onProgress: (message: string, done: number) => void,
+    signal: AbortSignal,
   ) => Promise<OpenedPolicy>;
 }
 
@@ -119,14 +120,16 @@ async function trainIn(
   folder.clearStop();
   board.start();
   try {
+    const problems = [...train, ...[...evalSets.values()].flat()];
     const opened = await options.openPolicy(
       settings,
-      [...train, ...[...evalSets.values()].flat()],
+      problems,
       (message, done) => board.doing("load", message, done),
+      abort,
     );
     policy = opened.policy;
     for (const remark of opened.remarks) folder.log(remark);
-    const program = rewardProcessOptions(settings.reward, (text) =>
+    const program = rewardProcessOptions(settings.reward, problems, (text) =>
       folder.log(text),
     );
     if (program) own = await RewardProcess.start(program);
