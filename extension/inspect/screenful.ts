@@ -90,11 +90,12 @@ export function forkLines(
 ): (readonly [number, number])[] {
   const found: [number, number][] = [];
   const origin = live.region.start;
-  for (const { start } of forkRanges(live.columns, live.cut)) {
-    const line = lines.lineAt(origin + start);
+  for (const { start, end } of forkRanges(live.columns, live.cut)) {
+    const first = lines.lineAt(origin + start);
+    const bottom = lines.lineAt(origin + end - 1);
     const last = found.at(-1);
-    if (last !== undefined && line <= last[1] + 1) last[1] = line;
-    else found.push([line, line]);
+    if (last !== undefined && first <= last[1] + 1) last[1] = bottom;
+    else found.push([first, bottom]);
   }
   return found;
 }
