@@ -80,9 +80,12 @@ export class PendingRequest {
     this.touch();
     const { method, params } = this.options;
     try {
-      const value: unknown = await (params === null
-        ? connection.sendRequest(method, cancellation.token)
-        : connection.sendRequest(method, params, cancellation.token));
+      const value: unknown = await connection.sendRequest(
+        method,
+        // Without parameters the cancellation token would slip into their place at the other end.
+        params ?? {},
+        cancellation.token,
+      );
       if (this.cancellation === cancellation) {
         this.answered = true;
         this.succeeded = true;
