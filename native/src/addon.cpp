@@ -9,6 +9,7 @@
 #include "llama_api.h"
 #include "model_object.h"
 #include "reduce.h"
+#include "rollouts_object.h"
 #include "scorer_object.h"
 
 namespace forksight {
@@ -135,12 +136,14 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   ModelObject::define(env);
   ScorerObject::define(env);
   KernelObject::define(env);
+  RolloutsObject::define(env);
   // Runs before the environment's objects are finalised: no thread works on a model that goes away.
   env.AddCleanupHook([] { Job::stopAll(); });
   exports.Set("release", builtForRelease());
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("loadModel", Napi::Function::New(env, loadModel, "loadModel"));
   exports.Set("reduceLogits", Napi::Function::New(env, reduceLogits, "reduceLogits"));
+  exports.Set("createRollouts", Napi::Function::New(env, createRollouts, "createRollouts"));
   exports.Set("createTrainer", Napi::Function::New(env, createTrainer, "createTrainer"));
   return exports;
 }

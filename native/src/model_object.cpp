@@ -36,6 +36,16 @@ Napi::Value ModelObject::create(Napi::Env env, std::shared_ptr<LoadedModel> mode
   return object;
 }
 
+std::shared_ptr<LoadedModel> ModelObject::modelOf(Napi::Env env, Napi::Value value) {
+  const Napi::Function constructor = env.GetInstanceData<AddonData>()->model.Value();
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(constructor)) {
+    throw Failure(kBadInput, "model must be a Model that loadModel gave.");
+  }
+  const std::shared_ptr<LoadedModel> model = Unwrap(value.As<Napi::Object>())->model_;
+  if (!model) throw Failure(kBadInput, "The model has been freed.");
+  return model;
+}
+
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {}
 
 LoadedModel* ModelObject::alive(Napi::Env env) const {
@@ -144,7 +154,7 @@ Napi::Value ModelObject::createScorer(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::free(const Napi::CallbackInfo& info) {
   // Scorers and their running jobs hold the model too.
   if (model_ && model_.use_count() > 1) {
-    Napi::Error::New(info.Env(), "The model still has a scorer: free its scorers first.").ThrowAsJavaScriptException();
+    Napi::Error::New(info.Env(), "The model still has a scorer or a rollout engine: free those first.").ThrowAsJavaScriptException();
   } else {
     model_.reset();
   }

@@ -14,6 +14,8 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
  public:
   static void define(Napi::Env env);
   static Napi::Value create(Napi::Env env, std::shared_ptr<LoadedModel> model);
+  /** The model of a JavaScript Model. Throws Failure (BAD_INPUT) for anything else, and where it was freed. */
+  static std::shared_ptr<LoadedModel> modelOf(Napi::Env env, Napi::Value value);
   explicit ModelObject(const Napi::CallbackInfo& info);
 
  private:

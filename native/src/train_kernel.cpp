@@ -7,7 +7,7 @@
 #include <set>
 
 #include "failure.h"
-#include "train_gradient.h"
+#include "row_passes.h"
 
 namespace forksight {
 namespace {

@@ -1,4 +1,4 @@
-// The functions of ggml and gguf that the training kernel calls, beside those of llama_api.h; resolved at first use.
+// The functions that training and rollouts call beside those of llama_api.h; resolved at first use.
 #pragma once
 
 #include "ggml-alloc.h"
@@ -23,7 +23,7 @@
   X(ggml_backend_reg_get_proc_address)    \
   X(ggml_backend_sched_alloc_graph)       \
   X(ggml_backend_sched_free)              \
-  X(ggml_backend_sched_get_tensor_backend) \
+  X(ggml_backend_sched_get_tensor_backend)\
   X(ggml_backend_sched_graph_compute)     \
   X(ggml_backend_sched_new)               \
   X(ggml_backend_sched_reset)             \
@@ -33,7 +33,7 @@
   X(ggml_build_backward_expand)           \
   X(ggml_cont)                            \
   X(ggml_custom_4d)                       \
-  X(ggml_fp32_to_fp16_row)               \
+  X(ggml_fp32_to_fp16_row)                \
   X(ggml_get_first_tensor)                \
   X(ggml_get_next_tensor)                 \
   X(ggml_get_tensor)                      \
@@ -79,7 +79,10 @@
   X(gguf_set_val_f32)                     \
   X(gguf_set_val_str)                     \
   X(gguf_set_val_u32)                     \
-  X(gguf_write_to_file)
+  X(gguf_write_to_file)                   \
+  X(llama_get_logits_ith)                 \
+  X(llama_memory_seq_cp)                  \
+  X(llama_n_ctx_seq)
 
 namespace forksight {
 

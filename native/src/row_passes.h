@@ -1,4 +1,4 @@
-// From dLoss/dlogprob and dLoss/dentropy of a token to dLoss/dlogits of its row.
+// Passes over a row of logits whose normaliser is known (reduce.h): to its gradient, or to probabilities.
 #pragma once
 
 #include <cstddef>
@@ -21,5 +21,12 @@ struct RowGradient {
  * `logitsGradient` in core/rl/objective.ts.
  */
 void logitsToGradient(float* row, size_t vocabulary, const RowGradient& known, double factor);
+
+/**
+ * softmax(logits / T), where one token's logit and log-probability are known.
+ * @param out shape [vocabulary]
+ */
+void logitsToProbabilities(const float* logits, size_t vocabulary, double temperature, float knownLogit,
+                           float knownLogprob, float* out);
 
 }  // namespace forksight

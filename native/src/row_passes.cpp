@@ -1,4 +1,4 @@
-#include "train_gradient.h"
+#include "row_passes.h"
 
 #include <cmath>
 #include <cstring>
@@ -77,6 +77,14 @@ void run(float* row, size_t n, const Weights& w) { whole(row, n, w); }
 #endif
 
 }  // namespace
+
+void logitsToProbabilities(const float* logits, size_t vocabulary, double temperature, float knownLogit,
+                           float knownLogprob, float* out) {
+  std::memcpy(out, logits, vocabulary * sizeof(float));
+  const double inverse = 1.0 / temperature;
+  const double shift = knownLogprob - static_cast<double>(knownLogit) * inverse;
+  run(out, vocabulary, {static_cast<float>(inverse), static_cast<float>(shift), 1.0f, 0.0f});
+}
 
 void logitsToGradient(float* row, size_t vocabulary, const RowGradient& known, double factor) {
   if (known.byLogprob == 0 && known.byEntropy == 0) {
