@@ -30,25 +30,62 @@ SAMPLES_PER_PROBLEM = 16
 # The paper ranks the tokens seen more than 100 times.
 SEEN_ENOUGH = 100
 STEP = re.compile(r"\b(\d+) ([+*-]) (\d+) = (\d+)")
-JUDGEMENT = re.compile(r"(\d+) is (bigger|smaller) than (\d+)|(\d+) is not (\d+), it is too (big|small)")
+JUDGEMENTS = [
+    re.compile(pattern)
+    for pattern in (
+        r"(?P<value>\d+) is (?P<size>bigger|smaller) than (?P<target>\d+)",
+        r"(?P<value>\d+) is not (?P<target>\d+), it is too (?P<size>big|small)",
+        r"(?P<value>\d+) and not (?P<target>\d+), so it is too (?P<size>big|small)",
+        r"need (?P<target>\d+), so (?P<value>\d+) is too (?P<size>big|small)",
+    )
+]
 
 
-def step_figures(texts: list[str]) -> dict:
-    """How many `a op b = c` were written, and how many with the right c; likewise for judgements against the target."""
-    written = right = judged = judged_right = 0
-    for text in texts:
-        for left, operator, operand, result in STEP.findall(text):
-            written += 1
-            right += step_result(int(left), operator, int(operand)) == int(result)
-        for a, comparison, b, c, d, size in JUDGEMENT.findall(text):
-            judged += 1
-            value, target = (int(a), int(b)) if comparison else (int(c), int(d))
-            judged_right += value > target if (comparison or size) in ("bigger", "big") else value < target
+def _steps_at_hand(problem: Problem, text: str) -> list[bool]:
+    """For each step, whether the search had its two numbers: of the problem, or what earlier steps of its try left."""
+    found = []
+    for line in text.split("\n"):
+        left_over = before = list(problem.numbers)
+        for first, _, second, result in STEP.findall(line):
+            wanted = [int(first), int(second)]
+            # Another operation on the same pair goes back by one step.
+            for state in (left_over, before):
+                remaining = list(state)
+                try:
+                    for number in wanted:
+                        remaining.remove(number)
+                except ValueError:
+                    continue
+                before, left_over = state, [*remaining, int(result)]
+                found.append(True)
+                break
+            else:
+                found.append(False)
+    return found
+
+
+def step_figures(problems: list[Problem], texts: list[str]) -> dict:
+    """Counts of steps `a op b = c` and of judgements against the target, and the shares of them that hold (None of none)."""
+    right: list[bool] = []
+    at_hand: list[bool] = []
+    judged: list[bool] = []
+    for problem, text in zip(problems, texts, strict=True):
+        right += [step_result(int(a), o, int(b)) == int(c) for a, o, b, c in STEP.findall(text)]
+        at_hand += _steps_at_hand(problem, text)
+        for found in (match for pattern in JUDGEMENTS for match in pattern.finditer(text)):
+            value, target = int(found["value"]), int(found["target"])
+            above = found["size"] in ("big", "bigger")
+            judged.append(target == problem.target and (value > target if above else value < target))
+
+    def share(held: list[bool]) -> float | None:
+        return float(np.mean(held)) if held else None
+
     return {
-        "steps_written": written,
-        "steps_right": right / max(written, 1),
-        "judgements_written": judged,
-        "judgements_right": judged_right / max(judged, 1),
+        "steps_written": len(right),
+        "steps_right": share(right),
+        "steps_with_numbers_at_hand": share(at_hand),
+        "judgements_written": len(judged),
+        "judgements_right": share(judged),
     }
 
 
@@ -133,7 +170,7 @@ def evaluate(path: Path, problems: list[Problem], seed: int) -> tuple[dict, list
         "reasons": dict(sorted(reasons.items(), key=lambda item: -item[1])),
         "mean_tokens": float(np.mean([len(r.ids) for r in responses])),
         "unfinished": float(np.mean([not r.finished for r in responses])),
-        **step_figures(texts),
+        **step_figures(asked, texts),
         "entropy": entropy_figures(responses),
         "roles": role_figures(responses, tokenizer),
         "tokens": ranked_tokens(responses, tokenizer),
@@ -146,9 +183,10 @@ def report(figures: dict) -> str:
     entropy = figures["entropy"]
     lines = [
         f"{figures['file']}  sha256 {figures['sha256']}",
-        f"{figures['parameters']:,} parameters; {figures['responses']} responses to {figures['problems']} test problems",
+        f"{figures['parameters']:,} parameters; {figures['responses']} responses to {figures['problems']} {figures['split']} problems",
         f"well-formed answers        {figures['well_formed']:.1%}",
         f"steps written correctly    {figures['steps_right']:.1%} of {figures['steps_written']}",
+        f"  with numbers at hand     {figures['steps_with_numbers_at_hand']:.1%}",
         f"judgements right           {figures['judgements_right']:.1%} of {figures['judgements_written']}",
         f"accuracy                   {figures['accuracy']:.1%}  (three numbers "
         f"{figures['accuracy_three_numbers']:.1%}, four {figures['accuracy_four_numbers']:.1%})",
@@ -182,6 +220,7 @@ def main() -> None:
     started = time.monotonic()
     problems = different_problems(random.Random(11), arguments.split, arguments.problems)
     figures, texts = evaluate(arguments.gguf, problems, arguments.seed)
+    figures["split"] = arguments.split
     figures["seconds"] = round(time.monotonic() - started, 1)
     print(report(figures))
     print(f"{figures['seconds']} s")

@@ -70,8 +70,10 @@ class KeyValueCache:
         self.length = 0
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows alone."""
-        self.store = self.store[:, :, rows].contiguous()
+        """Go on with the rows that a mask [batch] names, moved together in place; only the filled part is copied."""
+        kept = self.store[:, :, rows, :, : self.length]
+        self.store = self.store[:, :, : kept.shape[2]]
+        self.store[:, :, :, :, : self.length] = kept
 
 
 def rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -176,7 +178,8 @@ class Qwen3(nn.Module):
         start, end = cache.length, cache.length + t
         s = self.shape
         cos, sin = (part[start:end].repeat(batch, 1, 1) for part in (self.cos, self.sin))
-        allowed = torch.ones(t, end, dtype=torch.bool, device=ids.device).tril(start)
+        # A single position sees everything before it.
+        allowed = None if t == 1 else torch.ones(t, end, dtype=torch.bool, device=ids.device).tril(start)
         x = self.embed(ids).view(batch * t, s.hidden)
         for index, block in enumerate(self.blocks):
             query, key, value = (

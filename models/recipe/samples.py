@@ -34,11 +34,12 @@ def write_jsonl(path: Path, records: list[dict]) -> None:
 
 
 def problem_record(problem: Problem) -> dict:
-    """A line of a data set."""
-    return {"prompt": format_prompt(problem), "numbers": problem.numbers, "target": problem.target}
+    """A line of a data set. The prompt is a conversation, to which trainers (TRL's too) apply the chat template."""
+    prompt = [{"role": "user", "content": format_prompt(problem)}]
+    return {"prompt": prompt, "numbers": problem.numbers, "target": problem.target}
 
 
-def paragraphs_of(text: str) -> list[str]:
+def tries_of(text: str) -> list[str]:
     """The paragraphs of the search, without the restated problem and the conclusion."""
     thought = text.partition("<think>")[2].partition("</think>")[0]
     return thought.strip().split("\n\n")[1:-1]
@@ -54,21 +55,24 @@ def write_traces(folder: Path, model, tokenizer, seed: int) -> None:
     for problem, opening, response in zip(problems, openings, responses, strict=True):
         text = response.text(tokenizer)
         verdict = verify(text, problem)
-        figures = step_figures([text])
-        sound = figures["steps_right"] == 1 and figures["judgements_right"] in (1, 0) and response.finished
-        if sound and verdict.well_formed and len(text) <= LONGEST_TRACE:
-            candidates.append((verdict.reward, len(paragraphs_of(text)), len(text), opening + text.rstrip("\n") + "\n"))
+        figures = step_figures([problem], [text])
+        shares = ("steps_right", "steps_with_numbers_at_hand", "judgements_right")
+        sound = all(figures[share] in (1, None) for share in shares) and response.finished
+        tries = tries_of(text)
+        if sound and verdict.well_formed and len(text) <= LONGEST_TRACE and len(set(tries)) == len(tries):
+            judged = sum("target" in t or str(problem.target) in t for t in tries)
+            candidates.append((verdict.reward, judged, len(text), opening + text.rstrip("\n") + "\n"))
 
-    def choose(reward: int, most_paragraphs: bool) -> str:
+    def choose(reward: int, longest: bool) -> str:
         fitting = [candidate for candidate in candidates if candidate[0] == reward]
-        order = sorted(fitting, key=lambda c: (-c[1], -c[2]) if most_paragraphs else (c[1], c[2]))
+        order = sorted(fitting, key=lambda c: (-c[1], -c[2]) if longest else (c[1], c[2]))
         return order[0][3]
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in {
-        "countdown-first-try.txt": choose(1, most_paragraphs=False),
-        "countdown-long.txt": choose(1, most_paragraphs=True),
-        "countdown-failed.txt": choose(0, most_paragraphs=True),
+        "countdown-first-try.txt": choose(1, longest=False),
+        "countdown-long.txt": choose(1, longest=True),
+        "countdown-failed.txt": choose(0, longest=True),
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -83,16 +87,8 @@ def write_rollouts(path: Path, model, tokenizer, seed: int) -> None:
     for problem, response in zip(asked, responses, strict=True):
         text = response.text(tokenizer)
         verdict = verify(text, problem)
-        records.append(
-            {
-                "prompt": [{"role": "user", "content": format_prompt(problem)}],
-                "completion": text,
-                "reward": verdict.reward,
-                "reason": verdict.reason,
-                "numbers": problem.numbers,
-                "target": problem.target,
-            }
-        )
+        judged = {"completion": text, "reward": verdict.reward, "reason": verdict.reason}
+        records.append(problem_record(problem) | judged)
     write_jsonl(path, records)
 
 
