@@ -19,7 +19,15 @@ export class Workbench {
     const row = this.quickRow(title);
     await row.waitFor();
     await row.click();
-    await input.waitFor({ state: "hidden" }).catch(() => undefined);
+    // The palette closes, or gives way to a pick of the command's own in the same place.
+    await this.until(
+      async () =>
+        !(await input.isVisible()) ||
+        !(await input.inputValue({ timeout: 1000 }).catch(() => "")).startsWith(
+          ">",
+        ),
+      () => `the palette is still open after ${title}`,
+    );
   }
 
   /** Titles of the palette's rows for a search text. */
@@ -163,6 +171,13 @@ export class Workbench {
   /** Types into the editor that has the focus, one key at a time. */
   async type(text: string): Promise<void> {
     await this.page.keyboard.type(text, { delay: 20 });
+  }
+
+  /** Erases this many characters before the cursor. */
+  async erase(characters: number): Promise<void> {
+    for (let index = 0; index < characters; index += 1) {
+      await this.page.keyboard.press("Backspace");
+    }
   }
 
   /** Presses a key, in Playwright's notation. */
