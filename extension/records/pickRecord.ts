@@ -38,6 +38,8 @@ export async function pickRecord(
         ? [{ index, label: `#${index}`, alwaysShow: true }]
         : [];
     pick.items = [...extra, ...listed];
+    const start = listed.find((one) => one.index === current);
+    if (pick.value === "" && start !== undefined) pick.activeItems = [start];
   };
   const accepted = new Promise<number | undefined>((resolve) => {
     pick.onDidAccept(() => resolve(pick.activeItems[0]?.index));
