@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { nextFork } from "../../core/annotation/forks";
 import { type Paragraph, paragraphs } from "../../core/annotation/paragraphs";
 import { SECTION, readSettings } from "../configuration";
 import type { Annotations } from "./annotations";
@@ -31,9 +32,8 @@ export class ParagraphLens implements vscode.CodeLensProvider {
       const line = lines.lineAt(start + paragraph.start);
       const range = new vscode.Range(line, 0, line, 0);
       const title = lensTitle(paragraph);
-      const first = live.forks.find(
-        (fork) => fork.start >= paragraph.start && fork.start < paragraph.end,
-      );
+      const behind = nextFork(live.forks, paragraph.start - 1, false);
+      const first = behind && behind.start < paragraph.end ? behind : undefined;
       return new vscode.CodeLens(
         range,
         first === undefined
