@@ -48,6 +48,11 @@ export class HistogramChart {
           y: {
             type: "logarithmic",
             min: LOWEST_COUNT,
+            afterBuildTicks: (axis) => {
+              axis.ticks = axis.ticks.filter((tick) =>
+                isPowerOfTen(tick.value),
+              );
+            },
           },
         },
         plugins: {
@@ -93,7 +98,7 @@ export class HistogramChart {
     y!.max = 2 * Math.max(1, ...counts);
     y!.grid!.color = line;
     x!.border = y!.border = { color: plain };
-    y!.ticks!.callback = (value) => powerOfTen(Number(value));
+    y!.ticks!.callback = (value) => shortCount(Number(value));
     this.canvas.setAttribute("aria-label", this.describe(trace));
     chart.update();
   }
@@ -158,9 +163,12 @@ export class HistogramChart {
   }
 }
 
-/** 1, 10, 100, 1k, ...; nothing between them. */
-function powerOfTen(value: number): string {
+function isPowerOfTen(value: number): boolean {
   const power = Math.log10(value);
-  if (Math.abs(power - Math.round(power)) > 1e-6 || power < 0) return "";
-  return power < 3 ? String(value) : `${10 ** (power - 3)}k`;
+  return power > -0.5 && Math.abs(power - Math.round(power)) < 1e-6;
+}
+
+/** 1, 10, 100, 1k, ... */
+function shortCount(value: number): string {
+  return value < 1000 ? String(value) : `${value / 1000}k`;
 }
