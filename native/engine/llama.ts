@@ -3,6 +3,7 @@ import type { Addon, OpenedLibrary } from "../addon/binding";
 import { chooseBackEnd } from "./backEnd";
 import type { BackEnd } from "./backEnd";
 import { EngineFailure } from "./failure";
+import { gpuDevices } from "./machine";
 
 /** llama.cpp in this process: the add-on with a back end's libraries open. */
 export interface Llama {
@@ -23,7 +24,18 @@ export async function openLlama(
   const backEnd = await chooseBackEnd(configuration);
   try {
     const addon = loadAddon();
-    addon.open(backEnd.libraryFolder);
+    const { devices } = addon.open(backEnd.libraryFolder);
+    if (
+      backEnd.kind === configuration.gpu &&
+      gpuDevices(devices).length === 0
+    ) {
+      throw new EngineFailure(
+        "noBackEnd",
+        `llama.cpp's ${backEnd.kind} libraries are there, but they find no GPU: its driver or runtime is missing. ` +
+          'Set forksight.gpu to "auto" or "off".',
+        "turnGpuOff",
+      );
+    }
     return {
       addon,
       backEnd,
@@ -31,6 +43,9 @@ export async function openLlama(
       devices: () => addon.open(backEnd.libraryFolder).devices,
     };
   } catch (error) {
+    if (error instanceof EngineFailure) {
+      throw error;
+    }
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineFailure(
       "noBackEnd",
