@@ -138,7 +138,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   KernelObject::define(env);
   RolloutsObject::define(env);
   // Runs before the environment's objects are finalised: no thread works on a model that goes away.
-  env.AddCleanupHook([] { Job::stopAll(); });
+  env.AddCleanupHook([env = static_cast<napi_env>(env)] { Job::stopAll(env); });
   exports.Set("release", builtForRelease());
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("loadModel", Napi::Function::New(env, loadModel, "loadModel"));

@@ -114,11 +114,14 @@ void Job::settle(Napi::Env env) {
   thrown_.Reset();
 }
 
-void Job::stopAll() {
+void Job::stopAll(napi_env env) {
   std::set<std::shared_ptr<Job>> jobs;
   {
     const std::lock_guard<std::mutex> lock(g_jobsMutex);
-    jobs.swap(g_jobs);
+    for (const auto& job : g_jobs) {
+      if (job->env_ == env) jobs.insert(job);
+    }
+    for (const auto& job : jobs) g_jobs.erase(job);
   }
   for (const auto& job : jobs) job->cancelled_->store(true);
   for (const auto& job : jobs) {

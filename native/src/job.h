@@ -34,16 +34,17 @@ class Job : public std::enable_shared_from_this<Job> {
   static Napi::Value start(Napi::Env env, const char* name, Napi::Value onProgress, Napi::Value signal, Work work,
                            std::function<void()> after);
 
-  /** Stops and joins all jobs of the process; for the environment's clean-up. */
-  static void stopAll();
+  /** Stops and joins all jobs of an environment; for its clean-up. */
+  static void stopAll(napi_env env);
 
  private:
-  explicit Job(Napi::Env env) : deferred_(Napi::Promise::Deferred::New(env)) {}
+  explicit Job(Napi::Env env) : env_(env), deferred_(Napi::Promise::Deferred::New(env)) {}
 
   void listen(Napi::Env env, Napi::Object signal);
   void run();
   void settle(Napi::Env env);
 
+  napi_env env_;
   Napi::Promise::Deferred deferred_;
   Napi::ThreadSafeFunction calls_;
   std::thread thread_;

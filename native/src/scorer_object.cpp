@@ -22,7 +22,9 @@ void ScorerObject::define(Napi::Env env) {
 
 Napi::Value ScorerObject::create(Napi::Env env, std::shared_ptr<ScoringContext> context) {
   const Napi::Object object = env.GetInstanceData<AddonData>()->scorer.New({});
-  Unwrap(object)->context_ = std::move(context);
+  ScorerObject* scorer = Unwrap(object);
+  scorer->context_ = std::move(context);
+  scorer->look();
   return object;
 }
 
@@ -48,13 +50,20 @@ Napi::Value ScorerObject::microBatch(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), context_ ? static_cast<double>(context_->microBatch()) : 0);
 }
 
+void ScorerObject::look() {
+  if (!context_ || *busy_) return;
+  onDevice_ = context_->reducesOnDevice();
+  note_ = context_->reduceNote();
+}
+
 Napi::Value ScorerObject::reduces(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), context_ && context_->reducesOnDevice() ? "device" : "host");
+  look();
+  return Napi::String::New(info.Env(), onDevice_ ? "device" : "host");
 }
 
 Napi::Value ScorerObject::reduceNote(const Napi::CallbackInfo& info) {
-  const std::string note = context_ ? context_->reduceNote() : std::string();
-  return note.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), note);
+  look();
+  return note_.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), note_);
 }
 
 Napi::Value ScorerObject::score(const Napi::CallbackInfo& info) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <string>
 
 #include "scoring_context.h"
 
@@ -27,7 +28,12 @@ class ScorerObject : public Napi::ObjectWrap<ScorerObject> {
   /** Whether it lives and is at rest; else a JavaScript exception is pending. */
   bool ready(Napi::Env env) const;
 
+  /** What the last look at the idle context said: a running call may change it on its own thread. */
+  void look();
+
   std::shared_ptr<ScoringContext> context_;
+  bool onDevice_ = false;
+  std::string note_;
   /** Shared with the running job, which may outlive this object. */
   std::shared_ptr<bool> busy_ = std::make_shared<bool>(false);
 };

@@ -189,109 +189,122 @@ ScoreResult ScoringContext::score(const ScoreRequest& request, const Progress& p
   check(request);
   const size_t n = request.ids.size();
   ScoreResult result = {ScoreRows(request.from, n - request.from, request.topK), 0};
-  const size_t firstRow = firstRowToDecode(request, result.rows);
-  const bool hasBos = n > 0 && request.ids[0] == model_->leadingBos();
-  const Windows windows(options_.contextSize, hasBos ? 1 : 0);
-  const std::vector<Segment> segments = segmentsFor(windows, firstRow, n);
-
-  size_t known = std::min(firstRow, n);
-  const auto remember = [&] {
-    lastIds_.assign(request.ids.begin(), request.ids.begin() + static_cast<std::ptrdiff_t>(known));
-    lastTemperature_ = request.temperature;
-    lastRows_ = ScoreRows(request.from, std::max(known, request.from) - request.from, request.topK);
-    if (lastRows_.topIds.size() > kMostAlternativesKept) {
-      lastIds_.clear();
-      lastRows_ = ScoreRows();
-    } else {
-      lastRows_.copyFrom(result.rows, request.from, std::max(known, request.from));
+  size_t known = std::min(firstRowToDecode(request, result.rows), n);
+  if (known < n) {
+    try {
+      scoreRows(request, known, result, known, progress, cancelled);
+    } catch (const Failure& failure) {
+      if (failure.code() == kAborted) {
+        remember(request, result.rows, known);
+      } else {
+        forget();
+      }
+      throw;
+    } catch (...) {
+      forget();
+      throw;
     }
-  };
-  if (segments.empty()) {
-    remember();
-    return result;
   }
+  remember(request, result.rows, n);
+  return result;
+}
 
-  // What stays of the KV cache, and so the tokens to do, window by window.
-  std::vector<std::vector<int32_t>> contents;
-  std::vector<size_t> starts;
+/** Decodes what gives rows [firstRow, n). @param known grows with the rows that are done */
+void ScoringContext::scoreRows(const ScoreRequest& request, size_t firstRow, ScoreResult& result, size_t& known,
+                               const Progress& progress, const std::atomic<bool>& cancelled) {
+  const bool hasBos = !request.ids.empty() && request.ids[0] == model_->leadingBos();
+  const Windows windows(options_.contextSize, hasBos ? 1 : 0);
+
+  // The tokens of each window, and how many of them the KV cache will hold when its turn comes.
+  struct Part {
+    Segment segment;
+    std::vector<int32_t> tokens;
+    size_t kept;
+  };
+  std::vector<Part> parts;
   size_t total = 0;
-  for (const Segment& segment : segments) {
-    std::vector<int32_t> tokens(segment.end);
-    for (size_t i = 0; i < segment.end; ++i) tokens[i] = windows.token(request.ids.data(), segment.window, i);
-    const std::vector<int32_t>& before = contents.empty() ? cached_ : contents.back();
-    starts.push_back(std::min(commonPrefix(before, tokens), segment.logitsFrom));
-    total += segment.end - starts.back();
-    contents.push_back(std::move(tokens));
+  for (const Segment& segment : segmentsFor(windows, firstRow, request.ids.size())) {
+    Part part = {segment, std::vector<int32_t>(segment.end), 0};
+    for (size_t i = 0; i < segment.end; ++i) part.tokens[i] = windows.token(request.ids.data(), segment.window, i);
+    const std::vector<int32_t>& before = parts.empty() ? cached_ : parts.back().tokens;
+    part.kept = std::min(commonPrefix(before, part.tokens), segment.logitsFrom);
+    total += segment.end - part.kept;
+    parts.push_back(std::move(part));
   }
 
   const bool device = chooseReduction(request.temperature, request.topK);
   if (progress) progress(0, total);
-  try {
-    for (size_t s = 0; s < segments.size(); ++s) {
-      const Segment& segment = segments[s];
-      const std::vector<int32_t>& tokens = contents[s];
-      size_t position = starts[s];
-      if (position < cached_.size()) {
-        llama_memory_t memory = api().llama_get_memory(context_);
-        if (api().llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(position), -1)) {
-          cached_.resize(position);
-        } else {
-          // A recurrent state cannot be cut back: begin anew.
-          api().llama_memory_clear(memory, true);
-          cached_.clear();
-          total += position;
-          position = 0;
-        }
+  for (const Part& part : parts) {
+    size_t position = keepCached(part.kept);
+    total += part.kept - position;
+    while (position < part.segment.end) {
+      const size_t end = std::min(position + options_.microBatch, part.segment.end);
+      const size_t logitsFrom = std::max(position, part.segment.logitsFrom);
+      const size_t rows = end > logitsFrom ? end - logitsFrom : 0;
+      const size_t row = part.segment.firstRow + (logitsFrom - part.segment.logitsFrom);
+      if (device) reducer_->setTargets(request.ids.data() + row, rows);
+      decode(part.tokens.data() + position, end - position, position, logitsFrom, &cancelled);
+      result.decoded += end - position;
+      if (rows > 0) {
+        reduceRows(request, row, rows, device, static_cast<int32_t>(logitsFrom - position), result.rows);
+        known = row + rows;
       }
-      while (position < segment.end) {
-        const size_t end = std::min(position + options_.microBatch, segment.end);
-        const size_t logitsFrom = std::max(position, segment.logitsFrom);
-        const size_t outputs = end > logitsFrom ? end - logitsFrom : 0;
-        const size_t row = segment.firstRow + (logitsFrom - segment.logitsFrom);
-        const int32_t* targets = request.ids.data() + row;
-        if (device) reducer_->setTargets(targets, outputs);
-        decode(tokens.data() + position, end - position, position, logitsFrom, &cancelled);
-        result.decoded += end - position;
-        std::atomic<size_t> bad{outputs};
-        if (outputs > 0 && device) {
-          const auto first = static_cast<int32_t>(logitsFrom - position);
-          bad = reducer_->read(context_, first, outputs, [&](size_t i) { return result.rows.row(row + i); });
-        } else if (outputs > 0) {
-          const float* logits = api().llama_get_logits(context_);
-          const auto vocabulary = static_cast<size_t>(model_->vocabulary());
-          pool_.run(outputs, [&](size_t i, size_t thread) {
-            if (!reduceRow(logits + i * vocabulary, vocabulary, targets[i], request.temperature, request.topK,
-                           scratch_[thread], result.rows.row(row + i))) {
-              size_t least = bad.load();
-              while (i < least && !bad.compare_exchange_weak(least, i)) {
-              }
-            }
-          });
-        }
-        if (bad < outputs) {
-          throw Failure(kDecodeFailed, "The model " + model_->path() + " gave numbers that are no distribution (NaN or " +
-                                           "infinity) for token " + std::to_string(row + bad) +
-                                           " of the sequence. The file may be damaged; else try forksight.precision "
-                                           "\"exact\".");
-        }
-        position = end;
-        if (outputs > 0) known = row + outputs;
-        if (progress) progress(result.decoded, total);
-      }
+      position = end;
+      if (progress) progress(result.decoded, total);
     }
-  } catch (const Failure& failure) {
-    if (failure.code() == kAborted) {
-      remember();
-    } else {
-      forget();
-    }
-    throw;
-  } catch (...) {
-    forget();
-    throw;
   }
-  remember();
-  return result;
+}
+
+/** Reduces the rows of the last llama_decode. @param firstOutput index in the batch of the first token with logits */
+void ScoringContext::reduceRows(const ScoreRequest& request, size_t row, size_t count, bool device,
+                                int32_t firstOutput, ScoreRows& into) {
+  std::atomic<size_t> firstBad{count};
+  if (device) {
+    firstBad = reducer_->read(context_, firstOutput, count, [&](size_t i) { return into.row(row + i); });
+  } else {
+    const float* logits = api().llama_get_logits(context_);
+    const auto vocabulary = static_cast<size_t>(model_->vocabulary());
+    pool_.run(count, [&](size_t i, size_t thread) {
+      if (reduceRow(logits + i * vocabulary, vocabulary, request.ids[row + i], request.temperature, request.topK,
+                    scratch_[thread], into.row(row + i))) {
+        return;
+      }
+      size_t least = firstBad.load();
+      while (i < least && !firstBad.compare_exchange_weak(least, i)) {
+      }
+    });
+  }
+  if (firstBad < count) {
+    throw Failure(kDecodeFailed, "The model " + model_->path() +
+                                     " gave numbers that are no distribution (NaN or infinity) for token " +
+                                     std::to_string(row + firstBad) +
+                                     " of the sequence. The file may be damaged; else try forksight.precision "
+                                     "\"exact\".");
+  }
+}
+
+/** Cuts the KV cache back to its first `count` tokens; how many are left: none where a recurrent state cannot be cut. */
+size_t ScoringContext::keepCached(size_t count) {
+  if (count >= cached_.size()) return count;
+  llama_memory_t memory = api().llama_get_memory(context_);
+  if (!api().llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(count), -1)) {
+    api().llama_memory_clear(memory, true);
+    count = 0;
+  }
+  cached_.resize(count);
+  return count;
+}
+
+/** Keeps rows below `known` for the next call. */
+void ScoringContext::remember(const ScoreRequest& request, const ScoreRows& rows, size_t known) {
+  const size_t end = std::max(known, request.from);
+  lastIds_.clear();
+  lastRows_ = ScoreRows();
+  if ((end - request.from) * request.topK > kMostAlternativesKept) return;
+  lastIds_.assign(request.ids.begin(), request.ids.begin() + static_cast<std::ptrdiff_t>(known));
+  lastTemperature_ = request.temperature;
+  lastRows_ = ScoreRows(request.from, end - request.from, request.topK);
+  lastRows_.copyFrom(rows, request.from, end);
 }
 
 /** One llama_decode of at most a micro-batch. @param logitsFrom position of the first token whose logits are wanted */

@@ -66,6 +66,7 @@ class ScoringContext {
 
   size_t contextSize() const { return options_.contextSize; }
   size_t microBatch() const { return options_.microBatch; }
+  /** This and the note are for the thread that scores, or for others between its calls. */
   bool reducesOnDevice() const { return onDevice_; }
   /** Why the host reduces although the device was asked for; else empty. */
   const std::string& reduceNote() const { return note_; }
@@ -79,6 +80,12 @@ class ScoringContext {
   bool chooseReduction(double temperature, size_t topK);
   void check(const ScoreRequest& request) const;
   size_t firstRowToDecode(const ScoreRequest& request, ScoreRows& rows) const;
+  void scoreRows(const ScoreRequest& request, size_t firstRow, ScoreResult& result, size_t& known,
+                 const Progress& progress, const std::atomic<bool>& cancelled);
+  void reduceRows(const ScoreRequest& request, size_t row, size_t count, bool device, int32_t firstOutput,
+                  ScoreRows& into);
+  size_t keepCached(size_t count);
+  void remember(const ScoreRequest& request, const ScoreRows& rows, size_t known);
   void decode(const int32_t* tokens, size_t count, size_t position, size_t logitsFrom,
               const std::atomic<bool>* cancelled);
   void forget();
