@@ -11,7 +11,12 @@ import {
   readText,
   topTokens,
 } from "./harness/expected";
-import { Session, obstacle, temporaryFolder } from "./harness/session";
+import {
+  Session,
+  obstacle,
+  picturesOfFailures,
+  temporaryFolder,
+} from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
 /** Wide and high enough to show the whole sample without scrolling. */
@@ -36,6 +41,8 @@ describe.skipIf(obstacle() !== undefined)("the sample, annotated", () => {
   let workspace: string;
   let session: Session;
   let workbench: Workbench;
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     workspace = temporaryFolder("inspect");

@@ -13,7 +13,12 @@ import {
   topTokens,
 } from "./harness/expected";
 import { enginesOf } from "./harness/processes";
-import { Session, obstacle, temporaryFolder } from "./harness/session";
+import {
+  Session,
+  obstacle,
+  picturesOfFailures,
+  temporaryFolder,
+} from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
 describe.skipIf(obstacle() !== undefined)("the package, installed", () => {
@@ -22,6 +27,8 @@ describe.skipIf(obstacle() !== undefined)("the package, installed", () => {
   let session: Session;
   let workbench: Workbench;
   let dataFolder = "";
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     folder = temporaryFolder("installed");

@@ -2,7 +2,12 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Session, obstacle, temporaryFolder } from "./harness/session";
+import {
+  Session,
+  obstacle,
+  picturesOfFailures,
+  temporaryFolder,
+} from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
 /** Text that would do something if anything rendered it. */
@@ -28,6 +33,8 @@ describe.skipIf(obstacle() !== undefined)("a JSONL file of rollouts", () => {
   let workspace: string;
   let session: Session;
   let workbench: Workbench;
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     workspace = temporaryFolder("records");

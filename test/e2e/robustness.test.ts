@@ -10,7 +10,12 @@ import {
   topTokens,
 } from "./harness/expected";
 import { enginesOf } from "./harness/processes";
-import { Session, obstacle, temporaryFolder } from "./harness/session";
+import {
+  Session,
+  obstacle,
+  picturesOfFailures,
+  temporaryFolder,
+} from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
 const skip = obstacle() !== undefined;
@@ -34,6 +39,8 @@ describe.skipIf(skip)("an engine that dies, a model that is broken", () => {
   let broken: string;
   let session: Session;
   let workbench: Workbench;
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     workspace = temporaryFolder("robustness");
@@ -90,10 +97,13 @@ describe.skipIf(skip)("an engine that dies, a model that is broken", () => {
   });
 
   test("a truncated GGUF is refused by name, and another model can be chosen", async () => {
-    session.changeSettings({ "forksight.modelPath": broken });
     const message = workbench.notification(/broken\.gguf/u);
     // The change of the setting alone has what is shown scored again.
-    await message.waitFor();
+    await session.changeSettingsUntil(
+      { "forksight.modelPath": broken },
+      () => message.isVisible(),
+      () => "no message about broken.gguf",
+    );
     expect(await message.innerText()).toMatch(/truncated|ends|short|cut off/iu);
     await workbench.screenshot("test-results/broken-model.png");
     await message.getByText("Choose Model", { exact: true }).click();
@@ -108,6 +118,8 @@ describe.skipIf(skip)("a workspace that is not trusted", () => {
   let workspace: string;
   let session: Session;
   let workbench: Workbench;
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     workspace = temporaryFolder("untrusted");

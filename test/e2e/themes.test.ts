@@ -10,7 +10,12 @@ import {
   readText,
   topTokens,
 } from "./harness/expected";
-import { Session, obstacle, temporaryFolder } from "./harness/session";
+import {
+  Session,
+  obstacle,
+  picturesOfFailures,
+  temporaryFolder,
+} from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
 /** Name of the picture, the setting, and the class that the workbench then carries. */
@@ -26,6 +31,8 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
   let workspace: string;
   let session: Session;
   let workbench: Workbench;
+
+  picturesOfFailures(() => session);
 
   beforeAll(async () => {
     workspace = temporaryFolder("themes");
@@ -53,11 +60,12 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
   });
 
   test.each(THEMES)("%s", async (name, theme, className) => {
-    session.changeSettings({ "workbench.colorTheme": theme });
-    await workbench.page
-      .locator(`.monaco-workbench.${className}`)
-      .first()
-      .waitFor();
+    const themed = workbench.page.locator(`.monaco-workbench.${className}`);
+    await session.changeSettingsUntil(
+      { "workbench.colorTheme": theme },
+      async () => (await themed.count()) > 0,
+      () => `the theme did not become ${theme}`,
+    );
     const forks = topTokens(annotateByCli(text), 0.2);
     const offsets = offsetsOf(text, forks);
     const view = await workbench.editorWhere(

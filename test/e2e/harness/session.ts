@@ -9,6 +9,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
+import { afterEach } from "vitest";
 import { findChromium } from "../../../scripts/setup.mjs";
 import { root } from "../../../scripts/steps.mjs";
 import {
@@ -31,6 +32,9 @@ const CHROMIUM_FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+/** Looks, 0.1 s apart, until settings are written again. */
+const LOOKS_PER_WRITE = 50;
 
 export interface SessionOptions {
   /** Absolute path of the folder to open. */
@@ -118,12 +122,38 @@ export class Session {
     );
   }
 
+  /**
+   * Changes user settings, and writes them again until the workbench has taken them: on a busy machine its file watcher
+   * misses some changes.
+   */
+  async changeSettingsUntil(
+    changes: Readonly<Record<string, unknown>>,
+    taken: () => Promise<boolean>,
+    describe: () => string,
+  ): Promise<void> {
+    let looks = 0;
+    await this.workbench.until(async () => {
+      if (looks % LOOKS_PER_WRITE === 0) this.changeSettings(changes);
+      looks += 1;
+      return taken();
+    }, describe);
+  }
+
   /** Ends browser and server, and removes the server's folder. */
   async close(): Promise<void> {
     await this.browser.close();
     await this.server.stop();
     rmSync(this.dataFolder, { recursive: true, force: true });
   }
+}
+
+/** Saves a picture of the page whenever a test of the suite fails; called once in the suite. */
+export function picturesOfFailures(current: () => Session | undefined): void {
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    const name = task.name.replaceAll(/[^A-Za-z0-9]+/gu, "-").slice(0, 60);
+    await current()?.workbench.screenshot(`test-results/failed-${name}.png`);
+  });
 }
 
 async function launchChromium(): Promise<Browser> {
