@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { clippedObjective } from "../../../core/rl/objective";
+import { planMicroBatches } from "../../../core/rl/microBatch";
 import { type Override, readRunFile } from "../../../core/run/runFile";
 import {
   completionLength,
@@ -188,6 +189,53 @@ describe("updatePolicy", () => {
     // The same tokens, after a step of 2 towards them: most ratios have left the range.
     expect(result.clipRatioHigh).toBeGreaterThan(0.25);
   });
+
+  it.each(["micro-batch", "mini-batch", "batch"])(
+    "takes the threshold over the %s",
+    async (pool) => {
+      const policy = bigramPolicy();
+      const made = await sequences(policy);
+      // Two sequences pass at once; so small a step leaves the policy as it is.
+      const result = await update(
+        policy,
+        [...made, ...made],
+        set("miniBatches", "2"),
+        set("mask.pool", pool),
+        set("microBatchTokens", "16"),
+        set("optimizer.learningRate", "1e-12"),
+      );
+      const lengths = [...made, ...made].map(completionLength);
+      const padded = [...made, ...made].map(({ ids }) => ids.length);
+      const halves = [
+        [0, 1, 2],
+        [3, 4, 5],
+      ];
+      const pools =
+        pool === "batch"
+          ? [halves.flat()]
+          : pool === "mini-batch"
+            ? halves
+            : halves.flatMap((half) =>
+                planMicroBatches(
+                  half.map((i) => padded[i]!),
+                  16,
+                ).map((places) => places.map((place) => half[place]!)),
+              );
+      expect(pools.length).toBeGreaterThanOrEqual(
+        { "micro-batch": 3, "mini-batch": 2, batch: 1 }[pool]!,
+      );
+      for (const members of pools) {
+        const n = members.reduce((sum, i) => sum + lengths[i]!, 0);
+        const kept = members.flatMap((i) => [...result.kept[i]!]);
+        expect(kept.reduce((a, b) => a + b, 0)).toBe(Math.ceil(0.2 * n));
+        const entropy = members.flatMap((i) => [...result.entropy[i]!]);
+        const lowest = Math.min(...entropy.filter((_, t) => kept[t] === 1));
+        entropy.forEach((nats, t) => {
+          if (kept[t] === 0) expect(nats).toBeLessThanOrEqual(lowest + 1e-6);
+        });
+      }
+    },
+  );
 
   it("splits evenly", () => {
     expect(split(7, 3)).toEqual([
