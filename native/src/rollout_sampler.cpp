@@ -42,10 +42,12 @@ int32_t RolloutSampler::drawFromAll(double uniform) const {
 
 void RolloutSampler::collectCandidates(const SamplerOptions& options) {
   const float highest = *std::max_element(probabilities_.begin(), probabilities_.end());
-  // What lies below cannot survive: by min-p, or because all of it together is less than what top-p leaves out.
-  double bound = options.minP * highest;
+  // What lies below cannot survive: by min-p, or because all of it together is less than what top-p leaves out. Top-k
+  // looks at all: top-p's share is of what it leaves, before min-p.
+  double bound = 0;
   if (options.topK == 0) {
-    bound = std::max(bound, 0.5 * (1 - options.topP) / static_cast<double>(probabilities_.size()));
+    bound = std::max<double>(options.minP * highest,
+                             0.5 * (1 - options.topP) / static_cast<double>(probabilities_.size()));
   }
   candidates_.clear();
   for (size_t i = 0; i < probabilities_.size(); ++i) {
