@@ -98,6 +98,7 @@ describe.skipIf(skip)("an engine that dies, a model that is broken", () => {
 
   test("a truncated GGUF is refused by name, and another model can be chosen", async () => {
     const message = workbench.notification(/broken\.gguf/u);
+    await workbench.showNotifications();
     // The change of the setting alone has what is shown scored again.
     await session.changeSettingsUntil(
       { "forksight.modelPath": broken },

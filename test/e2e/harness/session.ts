@@ -1,5 +1,6 @@
 /** One workbench server, one browser, one page: what a suite needs, made at its start and gone at its end. */
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -7,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
 import { afterEach } from "vitest";
 import { findChromium } from "../../../scripts/setup.mjs";
@@ -83,6 +84,7 @@ export class Session {
     let browser: Browser | undefined;
     try {
       options.prepare?.(dataFolder);
+      writeMachineSettings(dataFolder, { ...options.settings });
       server = await startServer({
         dataFolder,
         settings: { ...options.settings },
@@ -120,6 +122,7 @@ export class Session {
       path,
       JSON.stringify({ ...settings, ...changes }, undefined, 2),
     );
+    writeMachineSettings(this.dataFolder, changes);
   }
 
   /**
@@ -145,6 +148,28 @@ export class Session {
     await this.server.stop();
     rmSync(this.dataFolder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Settings of the scope "machine" (models, folders, the GPU) are read from the machine that the server runs on, never
+ * from the user's own file, which belongs to the browser's side.
+ */
+function writeMachineSettings(
+  dataFolder: string,
+  changes: Readonly<Record<string, unknown>>,
+): void {
+  const path = join(dataFolder, "data", "Machine", "settings.json");
+  const before = existsSync(path)
+    ? (JSON.parse(readFileSync(path, "utf8")) as object)
+    : {};
+  const own = Object.entries(changes).filter(([name]) =>
+    name.startsWith("forksight."),
+  );
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(
+    path,
+    JSON.stringify({ ...before, ...Object.fromEntries(own) }, undefined, 2),
+  );
 }
 
 /** Saves a picture of the page whenever a test of the suite fails; called once in the suite. */

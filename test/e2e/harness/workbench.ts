@@ -263,10 +263,18 @@ export class Workbench {
     return `${await item.innerText()} ${label ?? ""}`;
   }
 
-  /** Notifications that show a text. */
+  /**
+   * Opens the list of notifications and keeps it open. The driver that lets a built workbench run an extension from its
+   * source folder turns toasts off, so this is where messages are seen.
+   */
+  async showNotifications(): Promise<void> {
+    await this.run("Notifications: Show Notifications");
+  }
+
+  /** Notifications that show a text, in the open list. */
   notification(text: string | RegExp): Locator {
     return this.page
-      .locator(".notifications-toasts .notification-list-item")
+      .locator(".notification-list-item")
       .filter({ hasText: text })
       .first();
   }
