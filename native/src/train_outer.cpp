@@ -81,6 +81,15 @@ struct Matrices {
 
 /** panel[k][lane] = a[i0 + lane, k], zero beyond the last row. */
 void pack(const Rows& a, size_t i0, size_t rows, size_t width, Span k, float* panel) {
+  if (a.nb1 == sizeof(float) && a.nb0 != sizeof(float)) {
+    // Transposed: along k it is read in order.
+    if (rows < width) std::memset(panel, 0, (k.to - k.from) * width * sizeof(float));
+    for (size_t lane = 0; lane < rows; ++lane) {
+      const auto* from = reinterpret_cast<const float*>(a.data + (i0 + lane) * a.nb0) + k.from;
+      for (size_t at = 0; at < k.to - k.from; ++at) panel[at * width + lane] = from[at];
+    }
+    return;
+  }
   for (size_t at = k.from; at < k.to; ++at, panel += width) {
     const char* from = a.data + i0 * a.nb0 + at * a.nb1;
     if (a.nb0 == sizeof(float)) {

@@ -16,6 +16,8 @@ export interface Shape {
   readonly feedForward: number;
   /** tokens */
   readonly context: number;
+  /** Q8_0 where it is left out. */
+  readonly weights?: "Q8_0" | "F32";
 }
 
 /** Qwen3-0.6B (embedding and output tied). */
@@ -28,6 +30,19 @@ export const QWEN3_06B: Shape = {
   headDimension: 128,
   feedForward: 3072,
   context: 40_960,
+};
+
+/** Small enough to be trained while one waits: 2.5 million parameters. */
+export const SMALL_F32: Shape = {
+  vocabulary: 1024,
+  layers: 6,
+  hidden: 192,
+  heads: 6,
+  kvHeads: 2,
+  headDimension: 32,
+  feedForward: 512,
+  context: 1024,
+  weights: "F32",
 };
 
 /** The same vocabulary on a body that takes little time. */
@@ -104,8 +119,9 @@ class Bytes {
 interface Tensor {
   readonly name: string;
   readonly columns: number;
-  /** undefined: one dimension, all ones in F32; else Q8_0. */
+  /** undefined: one dimension, all ones in F32; else a matrix. */
   readonly rows?: number;
+  readonly weights: "Q8_0" | "F32";
 }
 
 const ALIGNMENT = 32;
@@ -115,23 +131,30 @@ const Q8_BYTES = 34;
 const Q8_SCALE = 0x0c6c;
 
 function sizeOf(tensor: Tensor): number {
-  return tensor.rows === undefined
-    ? tensor.columns * 4
-    : ((tensor.rows * tensor.columns) / Q8_BLOCK) * Q8_BYTES;
+  const values = (tensor.rows ?? 1) * tensor.columns;
+  return tensor.weights === "F32" ? values * 4 : (values / Q8_BLOCK) * Q8_BYTES;
 }
 
 function tensorsOf(shape: Shape): Tensor[] {
   const { hidden, heads, kvHeads, headDimension, feedForward } = shape;
+  const weights = shape.weights ?? "Q8_0";
   const tensors: Tensor[] = [
-    { name: "token_embd.weight", columns: hidden, rows: shape.vocabulary },
-    { name: "output_norm.weight", columns: hidden },
+    {
+      name: "token_embd.weight",
+      columns: hidden,
+      rows: shape.vocabulary,
+      weights,
+    },
+    { name: "output_norm.weight", columns: hidden, weights: "F32" },
   ];
   for (let layer = 0; layer < shape.layers; layer++) {
     const add = (name: string, columns: number, rows?: number) =>
       tensors.push({
         name: `blk.${layer}.${name}.weight`,
         columns,
-        ...(rows === undefined ? {} : { rows }),
+        ...(rows === undefined
+          ? { weights: "F32" as const }
+          : { rows, weights }),
       });
     add("attn_norm", hidden);
     add("attn_q", hidden, heads * headDimension);
@@ -194,12 +217,18 @@ function aligned(offset: number): number {
   return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Writes `size` bytes of random Q8_0 blocks, or of ones in F32, at the file's end. */
+/** Writes `size` bytes of random weights, or of ones for a norm, at the file's end. */
 function writeTensor(file: number, tensor: Tensor): void {
   const size = sizeOf(tensor);
   if (tensor.rows === undefined) {
     const ones = new Float32Array(tensor.columns).fill(1);
     writeSync(file, new Uint8Array(ones.buffer));
+  } else if (tensor.weights === "F32") {
+    const values = new Float32Array(tensor.rows * tensor.columns);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = 0.07 * (Math.random() - 0.5);
+    }
+    writeSync(file, new Uint8Array(values.buffer));
   } else {
     const chunk = Buffer.alloc(Q8_BYTES * 65_536);
     for (let done = 0; done < size; done += chunk.length) {
@@ -237,7 +266,9 @@ export function writeRandomGguf(
     if (tensor.rows === undefined) {
       header.u32(1).u64(tensor.columns).u32(0); // GGML_TYPE_F32
     } else {
-      header.u32(2).u64(tensor.columns).u64(tensor.rows).u32(8); // GGML_TYPE_Q8_0
+      // GGML_TYPE_F32, GGML_TYPE_Q8_0
+      header.u32(2).u64(tensor.columns).u64(tensor.rows);
+      header.u32(tensor.weights === "F32" ? 0 : 8);
     }
     header.u64(offset);
     offset = aligned(offset + sizeOf(tensor));
