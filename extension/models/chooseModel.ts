@@ -73,7 +73,10 @@ async function pathOf(
   }
 }
 
-/** Shows what is found as it is found, and what each file is as the engine has looked into it. */
+/**
+ * Shows what is found as it is found, and what each file is as the engine has looked into it. Entries only ever come
+ * behind those that are there, so that none moves away under the pointer.
+ */
 async function pickModel(
   engine: Engine,
   models: Models,
@@ -81,39 +84,38 @@ async function pickModel(
   scope: vscode.Uri | undefined,
 ): Promise<Choice | undefined> {
   const abort = new AbortController();
-  const inForce = models.inForce(scope);
+  const { path, isPocket } = models.inForce(scope);
   const pick = vscode.window.createQuickPick<ModelItem>();
   pick.title = "Choose the model that scores";
   pick.placeholder = "Best is the model that wrote the trace";
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
+  pick.keepScrollPosition = true;
   pick.busy = true;
-  const found: ModelItem[] = [];
-  const pocket = pocketItem(models.pocketPath);
+  const files: ModelFile[] = isPocket ? [] : [{ path, source: "chosen now" }];
+  const described = new Map<string, ModelItem>();
+  const itemOf = (file: ModelFile): ModelItem =>
+    described.get(file.path) ?? {
+      ...pendingLines(file.path, file.source),
+      choice: { kind: "file", path: file.path },
+    };
   const show = () => {
-    const active = pick.activeItems[0]?.choice;
+    const found = files.map(itemOf);
+    const pocket = pocketItem(models.pocketPath);
     pick.items = [
-      ...marked([pocket, ...found], inForce.isPocket ? "" : inForce.path),
-      { label: "", kind: vscode.QuickPickItemKind.Separator },
+      checked(isPocket ? pocket : found.shift()!),
+      ...(isPocket ? [] : [pocket]),
+      ...OTHER_WAYS,
       {
-        label: "$(folder-opened) Browse...",
-        description: "a GGUF file anywhere on this machine",
-        alwaysShow: true,
-        choice: { kind: "browse" },
+        label: "Found on this machine",
+        kind: vscode.QuickPickItemKind.Separator,
       },
-      {
-        label: "$(cloud-download) Download...",
-        description: "from Hugging Face or another address",
-        alwaysShow: true,
-        choice: { kind: "download" },
-      },
+      ...found,
     ];
-    const again = pick.items.find((item) => sameChoice(item.choice, active));
-    if (again !== undefined) pick.activeItems = [again];
   };
   const chosen = new Promise<Choice | undefined>((resolve) => {
     pick.onDidAccept(() => {
-      const item = pick.activeItems[0];
+      const item = pick.selectedItems[0];
       if (item?.broken !== undefined) {
         pick.title = `That file cannot be used: ${item.broken}`;
         return;
@@ -125,9 +127,9 @@ async function pickModel(
   });
   show();
   pick.show();
-  const search = fill(engine, found, show, {
-    folders: [...readSettings(scope).modelFolders, ownFolder],
-    current: inForce.isPocket ? undefined : inForce.path,
+  const folders = [...readSettings(scope).modelFolders, ownFolder];
+  const search = findAndDescribe(engine, files, described, show, {
+    folders,
     signal: abort.signal,
   }).finally(() => (pick.busy = false));
   try {
@@ -139,42 +141,53 @@ async function pickModel(
   }
 }
 
-interface Search {
-  readonly folders: readonly string[];
-  /** The model in force, which is listed wherever it lies. */
-  readonly current: string | undefined;
-  readonly signal: AbortSignal;
+/** A model file in the list. */
+interface ModelFile {
+  readonly path: string;
+  /** Where it was found. */
+  readonly source: string;
 }
 
-async function fill(
+const OTHER_WAYS: readonly ModelItem[] = [
+  {
+    label: "$(folder-opened) Browse...",
+    description: "a GGUF file anywhere on this machine",
+    alwaysShow: true,
+    choice: { kind: "browse" },
+  },
+  {
+    label: "$(cloud-download) Download...",
+    description: "from Hugging Face or another address",
+    alwaysShow: true,
+    choice: { kind: "download" },
+  },
+];
+
+/** Appends the files that are found to `files`, and puts what the engine says of each into `described`. */
+async function findAndDescribe(
   engine: Engine,
-  items: ModelItem[],
+  files: ModelFile[],
+  described: Map<string, ModelItem>,
   show: () => void,
-  { folders, current, signal }: Search,
+  { folders, signal }: { folders: readonly string[]; signal: AbortSignal },
 ): Promise<void> {
   const discovered = await discoverModels({ folders, signal });
   if (signal.aborted) return;
-  const files = discovered.map((one) => ({
-    path: one.path,
-    source: `${SOURCES[one.source]}: ${one.name}`,
-    size: bytes(one.sizeBytes),
-  }));
-  if (current !== undefined && !files.some(({ path }) => path === current))
-    files.unshift({ path: current, source: "chosen now", size: "" });
-  for (const { path, source, size } of files) {
-    const lines = pendingLines(path, [source, size].join(" · "));
-    items.push({ ...lines, choice: { kind: "file", path } });
+  for (const { path, source, name, sizeBytes } of discovered) {
+    if (files.some((file) => file.path === path)) continue;
+    const where = `${SOURCES[source]}: ${name}`;
+    files.push({ path, source: `${where} · ${bytes(sizeBytes)}` });
   }
   show();
-  for (const [i, { path, source }] of files.entries()) {
+  for (const { path, source } of files) {
     try {
-      const [described] = await engine.request(
+      const [model] = await engine.request(
         "describeModels",
         { paths: [path] },
         { signal },
       );
-      if (described !== undefined)
-        items[i] = describedItem(described, path, source);
+      if (model !== undefined)
+        described.set(path, describedItem(model, path, source));
     } catch (error) {
       // The list stays usable without descriptions; choosing a model says what is wrong with the engine.
       if (isAbort(error)) return;
@@ -211,20 +224,7 @@ function pocketItem(path: string): ModelItem {
   };
 }
 
-/**
- * The model in force first, with a check mark.
- * @param inForce its path; empty for the pocket model
- */
-function marked(items: readonly ModelItem[], inForce: string): ModelItem[] {
-  const isInForce = ({ choice }: ModelItem) =>
-    (choice?.kind === "file" ? choice.path : "") === inForce;
-  const checked = items
-    .filter(isInForce)
-    .map((item) => ({ ...item, label: `$(check) ${item.label}` }));
-  return [...checked, ...items.filter((item) => !isInForce(item))];
-}
-
-function sameChoice(a: Choice | undefined, b: Choice | undefined): boolean {
-  if (a === undefined || b === undefined || a.kind !== b.kind) return false;
-  return a.kind !== "file" || (b.kind === "file" && a.path === b.path);
+/** Marks the model in force. */
+function checked(item: ModelItem): ModelItem {
+  return { ...item, label: `$(check) ${item.label}` };
 }
