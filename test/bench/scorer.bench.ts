@@ -146,18 +146,20 @@ const bench: Bench = {
   async run(say) {
     const addon = openAddon();
     const rows: BenchRow[] = [];
+    const add = (row: BenchRow) => {
+      rows.push(row);
+      say(`${row.what}: ${row.measured}`);
+    };
     say("writing random models with vocabulary 151,936 where none are kept");
     const large = modelPath("qwen3-0.6b-q8_0", QWEN3_06B);
     const slim = modelPath("qwen3-slim-q8_0", SLIM);
-    say("Qwen3-0.6B's shape");
     const model = await addon.loadModel(large, { gpuLayers: 0 });
-    rows.push(await againstBareDecode(model, "Qwen3-0.6B's shape", 128, 3));
+    add(await againstBareDecode(model, "Qwen3-0.6B's shape", 128, 3));
     model.free();
-    say("a slim body with the same vocabulary");
     const small = await addon.loadModel(slim, { gpuLayers: 0 });
-    rows.push(await againstBareDecode(small, "slim body", 512, 5));
-    rows.push(await againstControlledEvaluate(small, slim, 32));
-    rows.push(await afterAnEdit(small, 4000));
+    add(await againstBareDecode(small, "slim body", 512, 5));
+    add(await againstControlledEvaluate(small, slim, 32));
+    add(await afterAnEdit(small, 4000));
     small.free();
     return rows;
   },

@@ -155,6 +155,37 @@ it("reuses the last window of a long trace", async () => {
   scorer.free();
 });
 
+it("scores a recurrent model anew where its state cannot be cut back", async () => {
+  const recurrent = await openAddon().loadModel(
+    fixturePath("../mamba-f32/model.gguf"),
+    { gpuLayers: 0 },
+  );
+  const fresh = async (of: Int32Array) => {
+    const once = makeScorer(recurrent);
+    const scores = await once.score(of, OPTIONS);
+    once.free();
+    return scores;
+  };
+  const ids = tokens(60).map((id) => id % 257);
+  const scorer = makeScorer(recurrent, { microBatch: 16 });
+  const first = await scorer.score(ids.subarray(0, 50), OPTIONS);
+  expect(first.decoded).toBe(49);
+  // Appending goes on from the state as it is.
+  const longer = await scorer.score(ids, OPTIONS);
+  expect(longer.decoded).toBeLessThanOrEqual(59);
+  expectSame(longer, await fresh(ids));
+  const edited = changed(ids, 40).map((id) => id % 257);
+  const seen: [number, number][] = [];
+  const after = await scorer.score(edited, OPTIONS, (done, total) =>
+    seen.push([done, total]),
+  );
+  expect(after.decoded).toBe(59);
+  expect(seen.at(-1)).toEqual([59, 59]);
+  expectSame(after, await fresh(edited));
+  scorer.free();
+  recurrent.free();
+});
+
 describe("cancellation", () => {
   it("rejects with AbortError within a micro-batch and stays usable", async () => {
     const scorer = makeScorer(model, { contextSize: 512, microBatch: 4 });
