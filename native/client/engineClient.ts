@@ -53,7 +53,7 @@ export class EngineClient {
   private restartTimer: NodeJS.Timeout | undefined;
   private lastHealth: EngineHealth = { state: "idle" };
   private disposed = false;
-  /** All restarts were of no use: nothing starts until the user changes something or tries again. */
+  /** All restarts were of no use: nothing starts by itself any more. A new request is one more try, without restarts. */
   private givenUp = false;
   private nextProgressId = 1;
 
@@ -111,14 +111,6 @@ export class EngineClient {
           ENGINE_ERROR.engineDied,
           "The engine has been shut down.",
           "none",
-        ),
-      );
-    } else if (this.givenUp) {
-      request.reject(
-        diedError(
-          this.lastHealth.state === "failed"
-            ? this.lastHealth.message
-            : "The engine is not running.",
         ),
       );
     } else {

@@ -131,14 +131,15 @@ describe("EngineClient", { timeout: 30_000 }, () => {
     expect(
       health.filter((one) => one.state === "failed" && one.action === "retry"),
     ).toHaveLength(1);
+    // A new request is one more try, without restarts.
     await failure(client.request("annotate", asks("good")));
     expect(journal().filter((line) => line.startsWith("start"))).toHaveLength(
-      4,
+      5,
     );
     await client.restart();
     await failure(client.request("annotate", asks("good")));
     expect(journal().filter((line) => line.startsWith("start"))).toHaveLength(
-      8,
+      9,
     );
     await client.configure(configuration);
     await expect(
