@@ -19,11 +19,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from tokenizers import Tokenizer
 
 from countdown import Problem, chat_prompt, different_problems, step_result, verify
-from sampler import Response, sample
+from sampler import Response, sample_in_processes
 from weights import read_gguf
 
 SAMPLES_PER_PROBLEM = 16
@@ -142,12 +141,11 @@ def role_figures(responses: list[Response], tokenizer: Tokenizer) -> dict:
     return {role: {"mean": float(np.mean(v)), "median": float(np.median(v)), "seen": len(v)} for role, v in roles.items()}
 
 
-def evaluate(path: Path, problems: list[Problem], seed: int) -> tuple[dict, list[str]]:
+def evaluate(path: Path, problems: list[Problem], seed: int, workers: int) -> tuple[dict, list[str]]:
     """All figures of the card for `SAMPLES_PER_PROBLEM` responses to each problem, and the responses' texts."""
     model, tokenizer = read_gguf(path)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     asked = [problem for problem in problems for _ in range(SAMPLES_PER_PROBLEM)]
-    responses = sample(model.to(device), tokenizer, [chat_prompt(p) for p in asked], seed, device)
+    responses = sample_in_processes(path, [chat_prompt(p) for p in asked], seed, workers)
     texts = [response.text(tokenizer) for response in responses]
     verdicts = [verify(text, problem) for text, problem in zip(texts, asked, strict=True)]
     rewards = np.array([v.reward for v in verdicts]).reshape(len(problems), SAMPLES_PER_PROBLEM)
@@ -214,12 +212,11 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=250)
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     started = time.monotonic()
     problems = different_problems(random.Random(11), arguments.split, arguments.problems)
-    figures, texts = evaluate(arguments.gguf, problems, arguments.seed)
+    figures, texts = evaluate(arguments.gguf, problems, arguments.seed, arguments.workers)
     figures["split"] = arguments.split
     figures["seconds"] = round(time.monotonic() - started, 1)
     print(report(figures))

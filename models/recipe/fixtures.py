@@ -6,7 +6,7 @@
 The weights are those of the shipped GGUF; the PyTorch module that reads them is checked against transformers here.
 For the full check of 1,000 texts:
 
-    python models/recipe/fixtures.py --texts 1000 --agreement models/recipe/work/agreement.json
+    python models/recipe/fixtures.py --texts 1000 --whole-rows 1000 --agreement models/recipe/work/agreement.json
     FORKSIGHT_AGREEMENT=models/recipe/work/agreement.json npx vitest run test/integration/pocket-agreement.test.ts
 """
 
@@ -25,9 +25,6 @@ from countdown import Problem, bucket_of, draw_problem, format_prompt, problem_k
 from qwen3 import Layout, Qwen3
 from search import plain_text, write_document, write_response
 from weights import read_gguf, transformers_name
-
-# Rows of the whole vocabulary are long: they are kept for the first few texts, the odd ones among them.
-TEXTS_WITH_WHOLE_ROWS = 8
 
 ODD_TEXTS = (
     "a",
@@ -215,6 +212,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gguf", type=Path, default=Path(__file__).parent.parent / "pocket.gguf")
     parser.add_argument("--texts", type=int, default=50)
+    # Rows of the whole vocabulary are long: they are kept for the first few texts, which are the odd ones.
+    parser.add_argument("--whole-rows", type=int, default=8, help="texts with two rows of the whole vocabulary")
     parser.add_argument("--agreement", type=Path, default=fixtures / "pocket-agreement.json")
     arguments = parser.parse_args()
 
@@ -228,7 +227,7 @@ def main() -> None:
     if difference > 1e-3:
         raise SystemExit("the PyTorch module does not agree with transformers")
     entries = [
-        agreement_entry(model, tokenizer, text, 2 if index < TEXTS_WITH_WHOLE_ROWS else 0)
+        agreement_entry(model, tokenizer, text, 2 if index < arguments.whole_rows else 0)
         for index, text in enumerate(agreement_texts(random.Random(23), arguments.texts))
     ]
     digest = hashlib.sha256(arguments.gguf.read_bytes()).hexdigest()

@@ -21,9 +21,9 @@ SPARE_SHARE = 1.05
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, default=20_000_000, help="tokens of pretraining")
+    parser.add_argument("--tokens", type=int, default=18_000_000, help="tokens of pretraining")
     parser.add_argument("--work", type=Path, default=RECIPE / "work")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     arguments = parser.parse_args()
 
     # The data is written by processes of its own, before the trainer's threads take the cores.
@@ -33,19 +33,19 @@ def main() -> None:
         arguments.work / "shards",
         arguments.work / "tokenizer.json",
         int(arguments.tokens * SPARE_SHARE),
-        arguments.threads,
+        arguments.workers,
     )
 
     def run(script: str, *options: str) -> None:
         subprocess.run([sys.executable, str(RECIPE / script), *options], check=True)
 
     build = ("--build", str(arguments.work))
-    threads = ("--threads", str(arguments.threads))
-    run("train.py", *build, "--workers", str(arguments.threads), "--tokens", str(arguments.tokens))
+    workers = ("--workers", str(arguments.workers))
+    run("train.py", *build, *workers, "--tokens", str(arguments.tokens))
     run("weights.py", *build)
     run("curve.py", *build)
-    run("evaluate.py", *threads)
-    run("samples.py", *threads)
+    run("evaluate.py", *workers)
+    run("samples.py", *workers)
     run("fixtures.py")
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
 from qwen3 import KeyValueCache, Qwen3
+from weights import read_gguf
 
 ROWS_AT_ONCE = 256
+# Prompts that one process takes at a time; each such share has a seed of its own, so results do not depend on the cores.
+PROMPTS_PER_SHARE = 500
 # Rows that have ended go on as dead weight until they are this share of the batch: moving the cache costs more.
 DEAD_SHARE = 0.15
 
@@ -49,6 +54,27 @@ def sample(
             sampled = _sample_batch(model, ids, ends, generator)
             responses.update(zip((index for index, _ in part), sampled, strict=True))
     return [responses[index] for index in range(len(prompts))]
+
+
+def sample_in_processes(path: Path, prompts: list[str], seed: int, workers: int) -> list[Response]:
+    """`sample` from a GGUF file, shared out to processes of one thread each; on CUDA all in this process.
+
+    Threads inside each small operation would wait for each other most of the time.
+    """
+    if torch.cuda.is_available():
+        model, tokenizer = read_gguf(path)
+        return sample(model.to("cuda"), tokenizer, prompts, seed, "cuda")
+    starts = range(0, len(prompts), PROMPTS_PER_SHARE)
+    shares = [(path, prompts[start : start + PROMPTS_PER_SHARE], seed + start) for start in starts]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return [response for share in pool.imap(_sample_share, shares) for response in share]
+
+
+def _sample_share(share: tuple[Path, list[str], int]) -> list[Response]:
+    path, prompts, seed = share
+    torch.set_num_threads(1)
+    model, tokenizer = read_gguf(path)
+    return sample(model, tokenizer, prompts, seed)
 
 
 @torch.no_grad()

@@ -12,11 +12,9 @@ import os
 import random
 from pathlib import Path
 
-import torch
-
 from countdown import Problem, chat_prompt, different_problems, draw_problem, format_prompt, verify
 from evaluate import step_figures
-from sampler import sample
+from sampler import sample_in_processes
 from weights import read_gguf
 
 TRAINING_PROBLEMS = 500
@@ -45,12 +43,13 @@ def tries_of(text: str) -> list[str]:
     return thought.strip().split("\n\n")[1:-1]
 
 
-def write_traces(folder: Path, model, tokenizer, seed: int) -> None:
+def write_traces(folder: Path, gguf: Path, seed: int, workers: int) -> None:
     """Plain text files: the problem's line, then the response, as the model writes a plain document."""
     rng = random.Random(seed)
     problems = [draw_problem(rng, "test") for _ in range(TRACE_CANDIDATES)]
     openings = [format_prompt(problem) + "\n\n" for problem in problems]
-    responses = sample(model, tokenizer, openings, seed)
+    responses = sample_in_processes(gguf, openings, seed, workers)
+    _, tokenizer = read_gguf(gguf)
     candidates = []
     for problem, opening, response in zip(problems, openings, responses, strict=True):
         text = response.text(tokenizer)
@@ -77,12 +76,13 @@ def write_traces(folder: Path, model, tokenizer, seed: int) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def write_rollouts(path: Path, model, tokenizer, seed: int) -> None:
+def write_rollouts(path: Path, gguf: Path, seed: int, workers: int) -> None:
     """Groups of responses to held-out problems, in the shape {prompt, completion, reward}."""
     rng = random.Random(seed)
     problems = different_problems(rng, "test", ROLLOUT_PROBLEMS)
     asked = [problem for problem in problems for _ in range(ROLLOUTS_PER_PROBLEM)]
-    responses = sample(model, tokenizer, [chat_prompt(problem) for problem in asked], seed)
+    responses = sample_in_processes(gguf, [chat_prompt(problem) for problem in asked], seed, workers)
+    _, tokenizer = read_gguf(gguf)
     records = []
     for problem, response in zip(asked, responses, strict=True):
         text = response.text(tokenizer)
@@ -97,17 +97,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gguf", type=Path, default=root / "models" / "pocket.gguf")
     parser.add_argument("--samples", type=Path, default=root / "samples")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    model, tokenizer = read_gguf(arguments.gguf)
     rng = random.Random(31)
     training = different_problems(rng, "train", TRAINING_PROBLEMS)
     held_out = different_problems(rng, "test", HELD_OUT_PROBLEMS)
     write_jsonl(arguments.samples / "data" / "countdown-train.jsonl", [problem_record(p) for p in training])
     write_jsonl(arguments.samples / "data" / "countdown-heldout.jsonl", [problem_record(p) for p in held_out])
-    write_rollouts(arguments.samples / "rollouts" / "countdown-200.jsonl", model, tokenizer, seed=41)
-    write_traces(arguments.samples / "traces", model, tokenizer, seed=43)
+    write_rollouts(arguments.samples / "rollouts" / "countdown-200.jsonl", arguments.gguf, 41, arguments.workers)
+    write_traces(arguments.samples / "traces", arguments.gguf, 43, arguments.workers)
 
 
 if __name__ == "__main__":
