@@ -8,58 +8,48 @@
 namespace forksight {
 namespace {
 
-using kernel::FirstPass;
 using kernel::Sums;
 
-struct Passes {
-  FirstPass (*first)(const float*, size_t, float, float*);
-  Sums (*second)(const float*, size_t, float, float);
+struct Pass {
+  Sums (*sumRow)(const float*, size_t, float, float, float*);
   const char* name;
 };
 
-FirstPass firstBaseline(const float* row, size_t n, float target, float* blockMax) {
-  return kernel::firstPass(row, n, target, blockMax);
-}
-Sums secondBaseline(const float* row, size_t n, float maximum, float inverse) {
-  return kernel::secondPass(row, n, maximum, inverse);
+Sums sumBaseline(const float* row, size_t n, float target, float inverse, float* blockMax) {
+  return kernel::sumRow(row, n, target, inverse, blockMax);
 }
 
 #if defined(FORKSIGHT_VECTORS) && (defined(__x86_64__) || defined(__i386__))
 
-#define FORKSIGHT_AVX2 __attribute__((target("avx2,fma")))
-#define FORKSIGHT_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")))
-
-FORKSIGHT_AVX2 FirstPass firstAvx2(const float* row, size_t n, float target, float* blockMax) {
-  return kernel::firstPass(row, n, target, blockMax);
-}
-FORKSIGHT_AVX2 Sums secondAvx2(const float* row, size_t n, float maximum, float inverse) {
-  return kernel::secondPass(row, n, maximum, inverse);
-}
-FORKSIGHT_AVX512 FirstPass firstAvx512(const float* row, size_t n, float target, float* blockMax) {
-  return kernel::firstPass(row, n, target, blockMax);
-}
-FORKSIGHT_AVX512 Sums secondAvx512(const float* row, size_t n, float maximum, float inverse) {
-  return kernel::secondPass(row, n, maximum, inverse);
+__attribute__((target("avx2,fma"))) Sums sumAvx2(const float* row, size_t n, float target, float inverse,
+                                                 float* blockMax) {
+  return kernel::sumRow(row, n, target, inverse, blockMax);
 }
 
-Passes choosePasses() {
+__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))) Sums sumAvx512(const float* row, size_t n,
+                                                                                      float target, float inverse,
+                                                                                      float* blockMax) {
+  return kernel::sumRow(row, n, target, inverse, blockMax);
+}
+
+Pass choosePass() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl")) {
-    return {firstAvx512, secondAvx512, "avx512"};
+    return {sumAvx512, "avx512"};
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {firstAvx2, secondAvx2, "avx2"};
-  return {firstBaseline, secondBaseline, "baseline"};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {sumAvx2, "avx2"};
+  return {sumBaseline, "baseline"};
 }
 
 #else
 
-Passes choosePasses() { return {firstBaseline, secondBaseline, "baseline"}; }
+Pass choosePass() { return {sumBaseline, "baseline"}; }
 
 #endif
 
-const Passes& passes() {
-  static const Passes chosen = choosePasses();
+const Pass& pass() {
+  static const Pass chosen = choosePass();
   return chosen;
 }
 
@@ -97,18 +87,18 @@ bool reduceRow(const float* logits, size_t vocabulary, int32_t target, double te
                ReduceScratch& scratch, const RowOut& out) {
   scratch.blockMax.resize((vocabulary + kernel::kBlock - 1) / kernel::kBlock);
   const float targetLogit = logits[target];
-  const FirstPass first = passes().first(logits, vocabulary, targetLogit, scratch.blockMax.data());
-  if (first.hasNan || !std::isfinite(first.maximum)) return false;
-
   const double inverse = 1.0 / temperature;
-  const Sums sums = passes().second(logits, vocabulary, first.maximum, static_cast<float>(inverse));
+  const Sums sums =
+      pass().sumRow(logits, vocabulary, targetLogit, static_cast<float>(inverse), scratch.blockMax.data());
+  if (sums.hasNan || !std::isfinite(sums.maximum)) return false;
+
   const double logSum = std::log(sums.s);
   const auto logprob = [&](float logit) {
-    return static_cast<float>((static_cast<double>(logit) - first.maximum) * inverse - logSum);
+    return static_cast<float>((static_cast<double>(logit) - sums.maximum) * inverse - logSum);
   };
   *out.entropy = static_cast<float>(std::max(0.0, logSum - sums.u / sums.s));
   *out.logprob = logprob(targetLogit);
-  *out.rank = first.greater + 1;
+  *out.rank = sums.greater + 1;
   if (topK > 0) {
     chooseTop(logits, vocabulary, topK, scratch);
     for (size_t i = 0; i < topK; ++i) {
@@ -119,6 +109,6 @@ bool reduceRow(const float* logits, size_t vocabulary, int32_t target, double te
   return true;
 }
 
-const char* reduceInstructionSet() { return passes().name; }
+const char* reduceInstructionSet() { return pass().name; }
 
 }  // namespace forksight

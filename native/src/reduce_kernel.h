@@ -1,5 +1,8 @@
-// The two passes over a row, written once on vectors of 16 floats and compiled for several instruction sets
-// (reduce.cpp). Included there alone.
+// The pass over a row, written once on vectors of 16 floats and compiled for several instruction sets (reduce.cpp).
+// Included there alone.
+//
+// A row of 152k logits does not stay in a core's nearest cache, so it is read once: each block is summed against its own
+// maximum while it is near, and the blocks' sums are brought to the row's maximum at the end.
 #pragma once
 
 #include <cmath>
@@ -23,15 +26,16 @@ constexpr size_t kBlock = 1024;
 /** exp below this is under FLT_MIN: it adds nothing to a sum that holds exp(0), and 0 * -infinity must not arise. */
 constexpr float kLowest = -87.0f;
 
-struct FirstPass {
-  float maximum;
-  uint32_t greater;
-  bool hasNan;
-};
-
+/** Of one block or of a row, with z = (logit - maximum) / temperature. */
 struct Sums {
-  double s;
-  double u;
+  float maximum = -INFINITY;
+  /** sum exp z */
+  double s = 0;
+  /** sum z exp z */
+  double u = 0;
+  /** Logits above the target's. */
+  uint32_t greater = 0;
+  bool hasNan = false;
 };
 
 /** exp for x in [-87, 0] by 2^n * p(r), r in [-ln2/2, ln2/2], p the Taylor polynomial of degree 7: within 1.2e-7 relative. */
@@ -124,57 +128,79 @@ FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse,
 
 #endif
 
-/** Maximum of each block and of the row, the count of logits above the target's, and whether any is NaN. */
-FORKSIGHT_INLINE FirstPass firstPass(const float* row, size_t n, float target, float* blockMax) {
-  FirstPass result = {-INFINITY, 0, false};
-  for (size_t start = 0, block = 0; start < n; start += kBlock, ++block) {
-    const size_t end = start + kBlock < n ? start + kBlock : n;
-    Floats maximum;
-    fill(-INFINITY, maximum);
-    Ints greater = {}, nan = {};
-    size_t i = start;
-    for (; i + kLanes <= end; i += kLanes) firstVector(row + i, target, maximum, greater, nan);
-    float largest = -INFINITY;
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      largest = maximum[lane] > largest ? maximum[lane] : largest;
-      result.greater += static_cast<uint32_t>(greater[lane]);
-      result.hasNan |= nan[lane] != 0;
-    }
-    for (; i < end; ++i) {
-      largest = row[i] > largest ? row[i] : largest;
-      result.greater += row[i] > target;
-      result.hasNan |= row[i] != row[i];
-    }
-    blockMax[block] = largest;
-    result.maximum = largest > result.maximum ? largest : result.maximum;
+/** Maximum, count and NaN of a block. */
+FORKSIGHT_INLINE void scanBlock(const float* block, size_t n, float target, Sums& sums) {
+  Floats maximum;
+  fill(-INFINITY, maximum);
+  Ints greater = {}, nan = {};
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) firstVector(block + i, target, maximum, greater, nan);
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    sums.maximum = maximum[lane] > sums.maximum ? maximum[lane] : sums.maximum;
+    sums.greater += static_cast<uint32_t>(greater[lane]);
+    sums.hasNan |= nan[lane] != 0;
   }
-  return result;
+  for (; i < n; ++i) {
+    sums.maximum = block[i] > sums.maximum ? block[i] : sums.maximum;
+    sums.greater += block[i] > target;
+    sums.hasNan |= block[i] != block[i];
+  }
 }
 
-/** S = sum exp z and U = sum z exp z, z = (logit - maximum) * inverse. */
-FORKSIGHT_INLINE Sums secondPass(const float* row, size_t n, float maximum, float inverse) {
-  Sums sums = {0, 0};
-  for (size_t start = 0; start < n; start += kBlock) {
-    const size_t end = start + kBlock < n ? start + kBlock : n;
-    Floats s, u;
-    fill(0, s);
-    fill(0, u);
-    size_t i = start;
-    for (; i + kLanes <= end; i += kLanes) expVector(row + i, maximum, inverse, s, u);
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      sums.s += s[lane];
-      sums.u += u[lane];
-    }
-    for (; i < end; ++i) {
-      const double z = (static_cast<double>(row[i]) - maximum) * inverse;
-      if (z > kLowest) {
-        const double e = std::exp(z);
-        sums.s += e;
-        sums.u += e * z;
-      }
+/** S and U of a block against its own maximum, which is finite. */
+FORKSIGHT_INLINE void sumBlock(const float* block, size_t n, float inverse, Sums& sums) {
+  Floats s, u;
+  fill(0, s);
+  fill(0, u);
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) expVector(block + i, sums.maximum, inverse, s, u);
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    sums.s += s[lane];
+    sums.u += u[lane];
+  }
+  for (; i < n; ++i) {
+    const double z = (static_cast<double>(block[i]) - sums.maximum) * inverse;
+    if (z > kLowest) {
+      const double e = std::exp(z);
+      sums.s += e;
+      sums.u += e * z;
     }
   }
-  return sums;
+}
+
+/** Adds a block's sums to the row's: with d the distance of their maxima, S e^d and (U + d S) e^d of the lower one. */
+FORKSIGHT_INLINE void merge(const Sums& block, double inverse, Sums& row) {
+  row.greater += block.greater;
+  row.hasNan |= block.hasNan;
+  if (block.maximum > row.maximum) {
+    const double d = (static_cast<double>(row.maximum) - block.maximum) * inverse;
+    // The first block meets a row of nothing, whose maximum is minus infinity.
+    const double e = row.s > 0 ? std::exp(d) : 0;
+    row.u = row.s > 0 ? (row.u + d * row.s) * e : 0;
+    row.s *= e;
+    row.maximum = block.maximum;
+    row.s += block.s;
+    row.u += block.u;
+  } else if (block.s > 0) {
+    const double d = (static_cast<double>(block.maximum) - row.maximum) * inverse;
+    const double e = std::exp(d);
+    row.s += block.s * e;
+    row.u += (block.u + d * block.s) * e;
+  }
+}
+
+/** The sums of a row. @param blockMax where each block's maximum goes */
+FORKSIGHT_INLINE Sums sumRow(const float* row, size_t n, float target, float inverse, float* blockMax) {
+  Sums all;
+  for (size_t start = 0, block = 0; start < n; start += kBlock, ++block) {
+    const size_t length = start + kBlock < n ? kBlock : n - start;
+    Sums sums;
+    scanBlock(row + start, length, target, sums);
+    blockMax[block] = sums.maximum;
+    if (sums.maximum > -INFINITY && sums.maximum < INFINITY) sumBlock(row + start, length, inverse, sums);
+    merge(sums, inverse, all);
+  }
+  return all;
 }
 
 }  // namespace kernel

@@ -34,6 +34,16 @@ export async function milliseconds(
   return performance.now() - before;
 }
 
+/** Milliseconds of processor time that `work` takes, over all threads of this process. */
+export async function processorMilliseconds(
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /**
  * Runs the measurements in turn, `rounds` times: what else the machine does then falls on all of them alike.
  * @param measurements each returns its own milliseconds
