@@ -28,6 +28,8 @@ export class Workbench {
         ),
       () => `the palette is still open after ${title}`,
     );
+    // Else the mouse rests on whatever was behind the palette, and its tooltip shows.
+    await this.page.mouse.move(5, 5);
   }
 
   /** Titles of the palette's rows for a search text. */
