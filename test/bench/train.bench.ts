@@ -115,8 +115,8 @@ async function againstTorch(python: string): Promise<BenchRow> {
     () => update(kernel, batch),
     async () => {
       torch.stdin.write("\n");
-      const { value } = await lines.next();
-      return Number(value);
+      const line = await lines.next();
+      return Number(line.value as string);
     },
   ])) as [number, number];
   torch.stdin.end();
