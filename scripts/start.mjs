@@ -116,6 +116,8 @@ async function runWorkbench(folder, { port, open }) {
   const server = await startServer({
     dataFolder,
     keepSettings: true,
+    // Not by the address, as an extension under development: that takes the test driver, which hides notifications.
+    linked: root,
     ...(port === undefined ? {} : { port }),
   });
   let asked = false;
@@ -126,7 +128,6 @@ async function runWorkbench(folder, { port, open }) {
     });
   }
   const url = server.url(folder, {
-    extension: root,
     open: [join(folder, SAMPLE_TRACE)],
   });
   console.log(

@@ -6,6 +6,8 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -122,6 +124,9 @@ export async function freePort() {
  * @param {number} [options.port] a free one where absent
  * @param {Record<string, unknown>} [options.settings] user settings beside QUIET_SETTINGS; undefined removes one
  * @param {boolean} [options.keepSettings] leave a settings.json that exists as it is
+ * @param {string} [options.linked] source folder of an extension to run as if it were installed
+ * @param {boolean} [options.driver] VS Code's test driver: lets the address name an extension's source folder, and
+ *   switches notification toasts off
  * @param {NodeJS.ProcessEnv} [options.env] variables beside this process's own
  * @returns {Promise<WorkbenchServer>}
  * @throws {ScriptError} with the server's output where it does not start
@@ -131,11 +136,15 @@ export async function startServer({
   port,
   settings = {},
   keepSettings = false,
+  linked,
+  driver = false,
   env = {},
 }) {
   const chosenPort = port ?? (await freePort());
   const userData = join(dataFolder, "data");
   writeSettings(join(userData, "User"), settings, keepSettings);
+  const extensions = join(dataFolder, "extensions");
+  if (linked !== undefined) linkExtension(extensions, linked);
   const logFile = join(dataFolder, "server.log");
   const log = openSync(logFile, "w");
   const child = spawn(
@@ -149,9 +158,9 @@ export async function startServer({
       "--accept-server-license-terms",
       ...["--telemetry-level", "off"],
       ...["--server-data-dir", dataFolder, "--user-data-dir", userData],
-      ...["--extensions-dir", join(dataFolder, "extensions")],
+      ...["--extensions-dir", extensions],
       // Without it a built workbench ignores extensionDevelopmentPath in its address.
-      "--enable-smoke-test-driver",
+      ...(driver ? ["--enable-smoke-test-driver"] : []),
     ],
     {
       detached: true,
@@ -216,6 +225,30 @@ function writeSettings(userFolder, settings, keep) {
     path,
     `${JSON.stringify({ ...QUIET_SETTINGS, ...settings }, undefined, 2)}\n`,
   );
+}
+
+/**
+ * Makes a source folder an installed extension, so that a rebuilt bundle needs only a reload of the window.
+ * @param {string} extensions the server's extensions folder; what else is installed there is forgotten
+ * @param {string} source
+ */
+function linkExtension(extensions, source) {
+  const { name, publisher, version } = JSON.parse(
+    readFileSync(join(source, "package.json"), "utf8"),
+  );
+  const id = `${publisher}.${name}`;
+  const relativeLocation = `${id}-${version}`;
+  const link = join(extensions, relativeLocation);
+  mkdirSync(extensions, { recursive: true });
+  rmSync(link, { recursive: true, force: true });
+  symlinkSync(source, link, "junction");
+  const entry = {
+    identifier: { id },
+    version,
+    location: { $mid: 1, path: link, scheme: "file" },
+    relativeLocation,
+  };
+  writeFileSync(join(extensions, "extensions.json"), JSON.stringify([entry]));
 }
 
 /**

@@ -87,6 +87,7 @@ export class Session {
       writeMachineSettings(dataFolder, { ...options.settings });
       server = await startServer({
         dataFolder,
+        driver: true,
         settings: { ...options.settings },
       });
       browser = await launchChromium();
