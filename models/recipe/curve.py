@@ -1,4 +1,4 @@
-"""The loss curve beside the card: `work/loss.csv` to `models/loss.csv` and `models/loss.svg`."""
+"""The loss curve beside the card: `build/loss.csv` to `models/loss.csv` and `models/loss.svg`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def draw(training: list[tuple[float, float]], validation: list[tuple[float, floa
 def main() -> None:
     models = Path(__file__).parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=Path, default=Path(__file__).parent / "work")
+    parser.add_argument("--build", type=Path, default=Path(__file__).parent / "build")
     arguments = parser.parse_args()
     shutil.copyfile(arguments.build / "loss.csv", models / "loss.csv")
     (models / "loss.svg").write_text(draw(*read_losses(models / "loss.csv")), encoding="utf-8")

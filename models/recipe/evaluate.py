@@ -216,7 +216,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     problems = different_problems(random.Random(11), arguments.split, arguments.problems)
-    figures, texts = evaluate(arguments.gguf, problems, arguments.seed, arguments.workers)
+    figures, texts = evaluate(arguments.gguf, problems, arguments.seed, arguments.builders)
     figures["split"] = arguments.split
     figures["seconds"] = round(time.monotonic() - started, 1)
     print(report(figures))

@@ -6,8 +6,8 @@
 The weights are those of the shipped GGUF; the PyTorch module that reads them is checked against transformers here.
 For the full check of 1,000 texts:
 
-    python models/recipe/fixtures.py --texts 1000 --whole-rows 1000 --agreement models/recipe/work/agreement.json
-    FORKSIGHT_AGREEMENT=models/recipe/work/agreement.json npx vitest run test/integration/pocket-agreement.test.ts
+    python models/recipe/fixtures.py --texts 1000 --whole-rows 1000 --agreement models/recipe/build/agreement.json
+    FORKSIGHT_AGREEMENT=models/recipe/build/agreement.json npx vitest run test/integration/pocket-agreement.test.ts
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python models/recipe/make.py
 
 Data, pretraining (resumable), GGUF, loss curve, figures, samples and test fixtures. Everything under way is kept in
-`models/recipe/work/`, which git ignores; delete that folder to begin anew.
+`models/recipe/build/`, which git ignores; delete that folder to begin anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPARE_SHARE = 1.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=18_000_000, help="tokens of pretraining")
-    parser.add_argument("--work", type=Path, default=RECIPE / "work")
+    parser.add_argument("--build", type=Path, default=RECIPE / "build")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     arguments = parser.parse_args()
 
@@ -30,17 +30,17 @@ def main() -> None:
     from shards import write_shards
 
     write_shards(
-        arguments.work / "shards",
-        arguments.work / "tokenizer.json",
+        arguments.build / "shards",
+        arguments.build / "tokenizer.json",
         int(arguments.tokens * SPARE_SHARE),
-        arguments.workers,
+        arguments.builders,
     )
 
     def run(script: str, *options: str) -> None:
         subprocess.run([sys.executable, str(RECIPE / script), *options], check=True)
 
-    build = ("--build", str(arguments.work))
-    workers = ("--workers", str(arguments.workers))
+    build = ("--build", str(arguments.build))
+    workers = ("--workers", str(arguments.builders))
     run("train.py", *build, *workers, "--tokens", str(arguments.tokens))
     run("weights.py", *build)
     run("curve.py", *build)

@@ -104,8 +104,8 @@ def main() -> None:
     held_out = different_problems(rng, "test", HELD_OUT_PROBLEMS)
     write_jsonl(arguments.samples / "data" / "countdown-train.jsonl", [problem_record(p) for p in training])
     write_jsonl(arguments.samples / "data" / "countdown-heldout.jsonl", [problem_record(p) for p in held_out])
-    write_rollouts(arguments.samples / "rollouts" / "countdown-200.jsonl", arguments.gguf, 41, arguments.workers)
-    write_traces(arguments.samples / "traces", arguments.gguf, 43, arguments.workers)
+    write_rollouts(arguments.samples / "rollouts" / "countdown-200.jsonl", arguments.gguf, 41, arguments.builders)
+    write_traces(arguments.samples / "traces", arguments.gguf, 43, arguments.builders)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Pretraining of the pocket model, resumable: run the same command again and it goes on from its last checkpoint.
 
-    python train.py --build work --tokens 18000000
+    python train.py --build build --tokens 18000000
 
 One optimiser step takes whole documents of 8,192 tokens in all, with no padding and no attention across documents,
 each at positions from 0 as at inference. The schedule follows tokens, not time.
@@ -247,11 +247,11 @@ def _run(run: Training) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=Path, default=Path(__file__).parent / "work")
+    parser.add_argument("--build", type=Path, default=Path(__file__).parent / "build")
     parser.add_argument("--tokens", type=int, default=18_000_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, on a CPU")
     arguments = parser.parse_args()
-    train(arguments.build, Plan(tokens=arguments.tokens), arguments.workers)
+    train(arguments.build, Plan(tokens=arguments.tokens), arguments.builders)
 
 
 if __name__ == "__main__":

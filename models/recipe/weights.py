@@ -152,7 +152,7 @@ def export(build: Path, path: Path) -> None:
 def main() -> None:
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=Path, default=here / "work")
+    parser.add_argument("--build", type=Path, default=here / "build")
     parser.add_argument("--gguf", type=Path, default=here.parent / "pocket.gguf")
     arguments = parser.parse_args()
     export(arguments.build, arguments.gguf)
