@@ -1,43 +1,23 @@
-// Many rollouts at once over one context of llama.cpp (native/addon/rollouts.ts).
+// Rollouts over several contexts side by side (native/addon/rollouts.ts).
 #pragma once
 
-#include <atomic>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "loaded_model.h"
-#include "rollout_sampler.h"
-#include "row_pool.h"
+#include "rollout_lane.h"
 
 namespace forksight {
 
-struct RolloutOptions {
-  size_t contextSize;
-  size_t parallel;
-  size_t threads;
-  /** No flash attention and an F32 KV cache. */
-  bool exact;
-};
+/** contextSize, parallel and threads are those of all lanes together. */
+using RolloutOptions = LaneOptions;
 
-struct RolloutRequest {
-  std::vector<std::vector<int32_t>> prompts;
-  size_t groupSize;
-  size_t maxTokens;
-  SamplerOptions sampler;
-  uint32_t seed;
-  std::vector<int32_t> stopIds;
-};
-
-struct Rollout {
-  std::vector<int32_t> ids;
-  std::vector<float> logprob;
-  std::vector<float> entropy;
-  bool finished = false;
-};
-
-/** Used by one thread at a time. */
+/**
+ * Shares the rollouts out to lanes with few threads each: lanes do not wait for each other, whereas ggml's threads spin at a
+ * barrier behind every operation, which costs much with small models and most of the time on a busy machine.
+ * Which lane makes what is fixed, so that a run can be repeated exactly. Used by one thread at a time.
+ */
 class RolloutEngine {
  public:
   using Progress = std::function<void(size_t done, size_t total, size_t tokens)>;
@@ -57,26 +37,14 @@ class RolloutEngine {
   size_t parallel() const { return options_.parallel; }
 
  private:
-  struct Slot;
-  struct Call;
-
   void check(const RolloutRequest& request) const;
-  void fillSlots(Call& call);
-  void start(Call& call, size_t slot, size_t rollout);
-  void closeGaps(Call& call);
-  void step(Call& call);
-  void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& positions,
-              const std::vector<int32_t>& sequences, bool logits, const std::atomic<bool>& cancelled);
-  void copySequence(size_t from, size_t to);
+  std::vector<std::vector<size_t>> queues(const RolloutRequest& request) const;
 
   std::shared_ptr<LoadedModel> model_;
   RolloutOptions options_;
-  llama_context* context_ = nullptr;
+  std::vector<std::unique_ptr<RolloutLane>> lanes_;
   llama_adapter_lora* adapter_ = nullptr;
-  /** Tokens of one llama_decode. */
-  size_t batch_;
-  RowPool pool_;
-  std::vector<RolloutSampler> samplers_;
+  float scale_ = 1;
 };
 
 }  // namespace forksight

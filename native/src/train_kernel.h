@@ -11,6 +11,7 @@
 #include "lora_parameters.h"
 #include "reduce.h"
 #include "row_pool.h"
+#include "token_batch.h"
 #include "train_graph.h"
 
 namespace forksight {
@@ -24,14 +25,6 @@ struct KernelOptions {
   std::string backward;
 };
 
-/** TokenBatch of native/addon/training.ts. */
-struct TokenBatch {
-  std::vector<int32_t> ids;
-  std::vector<int32_t> offsets;
-  std::vector<int32_t> targets;
-  double temperature;
-};
-
 struct TargetColumns {
   std::vector<float> logprob;
   std::vector<float> entropy;
@@ -42,9 +35,14 @@ struct TargetGradients {
   std::vector<double> byEntropy;
 };
 
-/** Used by one thread at a time. */
+/**
+ * Used by one thread at a time. On the CPU it shares a batch's sequences out to workers with few threads each: they wait
+ * for each other once, at the objective, whereas ggml's threads spin at a barrier behind every operation, which costs
+ * much with small models and most of the time on a busy machine.
+ */
 class TrainKernel {
  public:
+  ~TrainKernel();
   /** Throws what it wants to stop the run. */
   using Objective = std::function<TargetGradients(const TargetColumns&)>;
 
@@ -63,23 +61,29 @@ class TrainKernel {
   const std::vector<std::string>& fallbackOperations() const { return fallback_; }
 
  private:
-  struct Run;
+  struct Worker;
+  struct Shard;
+  struct Call;
 
-  void check(const TokenBatch& batch) const;
-  void execute(Run& run);
-  void setInputs(const Run& run) const;
-  bool onLogits(ggml_tensor* tensor, Run& run);
-  void reduce(ggml_tensor* logits, float* rows, Run& run);
-  bool backpropagates(Run& run) const;
-  void addGradients(const Run& run);
-  void noteFallbacks(ggml_cgraph* graph);
+  TargetColumns execute(const TokenBatch& batch, const Objective* objective, bool base);
+  void prepare(Shard& shard, Worker& worker, const Call& call);
+  void compute(Shard& shard, Worker& worker, Call& call);
+  void setInputs(const Shard& shard) const;
+  bool onLogits(ggml_tensor* tensor, Shard& shard, Call& call);
+  void reduce(ggml_tensor* logits, float* rows, Shard& shard, Call& call);
+  /** Waits until all shards have their columns and one of them has asked the objective; whether to go on. */
+  bool meet(Call& call) const;
+  void askObjective(Call& call) const;
+  void eachRow(const Call& call, const Shard& shard, size_t rows, const std::function<void(size_t, size_t)>& work);
+  void addGradients(const Shard& shard, double factor);
+  void noteFallbacks(const Worker& worker, ggml_cgraph* graph);
 
+  size_t threads_;
   std::unique_ptr<ggml_backend, GgmlFree> cpu_;
   std::unique_ptr<ggml_backend, GgmlFree> gpu_;
   std::unique_ptr<FrozenModel> model_;
   std::unique_ptr<LoraParameters> lora_;
-  std::unique_ptr<ggml_backend_sched, GgmlFree> scheduler_;
-  size_t schedulerNodes_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
   Backward backward_ = Backward::tiled;
   RowPool pool_;
   std::vector<ReduceScratch> scratch_;
