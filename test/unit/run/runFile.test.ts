@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { format } from "prettier";
 import { describe, expect, it } from "vitest";
 import {
@@ -134,6 +134,26 @@ describe("readRunFile", () => {
     expect(errorsOf(`${MINIMAL}  eval:\n    "a/b": x.jsonl\n`)[0]).toMatch(
       /data\.eval.*letters, digits/,
     );
+  });
+});
+
+describe("the sample run files", () => {
+  const folder = new URL("../../../samples/runs/", import.meta.url);
+  const files = readdirSync(folder).filter((name) =>
+    name.endsWith(".forksight.yaml"),
+  );
+
+  it.each(files)("%s is valid, and its data is there", (name) => {
+    const settings = settingsOf(readFileSync(new URL(name, folder), "utf8"));
+    for (const path of [
+      settings.data.train,
+      ...Object.values(settings.data.eval),
+    ])
+      expect(existsSync(new URL(path, folder))).toBe(true);
+  });
+
+  it("are there", () => {
+    expect(files).toContain("countdown-top20.forksight.yaml");
   });
 });
 
