@@ -18,12 +18,12 @@ import {
 } from "./harness/session";
 import type { Workbench } from "./harness/workbench";
 
-/** Name of the picture, the setting, and the class that the workbench then carries. */
+/** Name of the picture, the theme's label, and the class that the workbench then carries. */
 const THEMES = [
-  ["dark", "Default Dark Modern", "vs-dark"],
-  ["light", "Default Light Modern", "vs"],
-  ["high-contrast-dark", "Default High Contrast", "hc-black"],
-  ["high-contrast-light", "Default High Contrast Light", "hc-light"],
+  ["dark", "Dark Modern", "vs-dark"],
+  ["light", "Light Modern", "vs"],
+  ["high-contrast-dark", "Dark High Contrast", "hc-black"],
+  ["high-contrast-light", "Light High Contrast", "hc-light"],
 ] as const;
 
 describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
@@ -60,12 +60,12 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
   });
 
   test.each(THEMES)("%s", async (name, theme, className) => {
-    const themed = workbench.page.locator(`.monaco-workbench.${className}`);
-    await session.changeSettingsUntil(
-      { "workbench.colorTheme": theme },
-      async () => (await themed.count()) > 0,
-      () => `the theme did not become ${theme}`,
-    );
+    await workbench.run("Preferences: Color Theme");
+    await workbench.filterAndPick(theme);
+    await workbench.page
+      .locator(`.monaco-workbench.${className}`)
+      .first()
+      .waitFor();
     const forks = topTokens(annotateByCli(text), 0.2);
     const offsets = offsetsOf(text, forks);
     const view = await workbench.editorWhere(

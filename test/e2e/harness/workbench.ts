@@ -56,6 +56,18 @@ export class Workbench {
     await this.quickRow(label).click();
   }
 
+  /** The same in a list that is too long to show every row. */
+  async filterAndPick(label: string): Promise<void> {
+    const row = this.quickRow(label);
+    // The list fills once its input is there; filling it earlier would be lost.
+    await this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .first()
+      .waitFor();
+    await this.quickInput().fill(label);
+    await row.click();
+  }
+
   /** Fills the input box that is open, and confirms it. */
   async answer(text: string): Promise<void> {
     await this.quickInput().fill(text);
