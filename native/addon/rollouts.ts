@@ -1,14 +1,15 @@
 /**
  * The typed face of the add-on's rollout engine (native/src/rollout_*.cpp): many sequences at once through one
- * llama_decode, a prompt's KV shared within its group, a finished sequence replaced by a waiting one at once.
+ * llama_decode, a prompt's KV shared within its group, a finished sequence replaced by a waiting one at once; on several
+ * cores, several contexts side by side.
  */
 
 export interface RolloutEngineOptions {
   /** Tokens of one rollout, prompt included. */
   readonly contextSize: number;
-  /** Sequences decoded at once, at least 1. */
+  /** Sequences decoded at once, at least 1; from 16 on they are shared out to contexts with fewer threads each. */
   readonly parallel: number;
-  /** Set it to the physical cores. */
+  /** The physical cores. */
   readonly threads: number;
   /** exact: no flash attention, F32 KV cache. */
   readonly precision: "fast" | "exact";
@@ -27,7 +28,10 @@ export interface SamplingOptions {
   readonly topK: number;
   /** Tokens of at least this share of the most probable token's probability, 0 <= minP < 1; 0 switches it off. */
   readonly minP: number;
-  /** Unsigned 32 bits. Rollout g of prompt p has a generator of its own, of (seed, p, g): what it says does not depend on what runs beside it. */
+  /**
+   * Unsigned 32 bits. Rollout g of prompt p has a generator of its own, of (seed, p, g): what it says does not depend on what
+   * runs beside it, up to the rounding of log-probabilities; with the same `parallel` and `threads` not even on that.
+   */
   readonly seed: number;
   /** A rollout ends with (and includes) the first of these. */
   readonly stopIds: readonly number[];

@@ -46,7 +46,10 @@ export interface TrainerOptions {
   readonly targets: readonly LoraTarget[];
   /** Unsigned 32 bits; the same seed gives the same A. */
   readonly seed: number;
-  /** Set it to the physical cores: more of them spin against each other. */
+  /**
+   * The physical cores. On the CPU a batch's sequences are shared out to workers with one thread each, as far as there are
+   * sequences; the same number of threads gives the same numbers bit for bit, another one differs by rounding.
+   */
   readonly threads: number;
   /** Name of a device of `OpenedLibrary.devices`; undefined for the CPU. Operations that it lacks run on the CPU. */
   readonly device?: string | undefined;

@@ -112,6 +112,40 @@ test("every kind of parameter agrees with central finite differences", async () 
   kernel.free();
 });
 
+test("workers side by side give the gradients of one, however many", async () => {
+  const fixture = trainFixture("qwen3");
+  for (const threads of [2, 3, 8]) {
+    const kernel = await openFixture("qwen3", fixture, { threads });
+    const seen = { loss: NaN };
+    const columns = await kernel.accumulate(
+      fixtureBatch(fixture),
+      fixtureObjective(fixture, seen),
+    );
+    expect(relativeError(columns.logprob, fixture.logprob)).toBeLessThan(1e-5);
+    expect(seen.loss).toBeCloseTo(fixture.loss, 4);
+    const first = gradients(kernel);
+    for (const [parameter, values] of first) {
+      expect(
+        relativeError(values, fixture.gradients[parameter]!),
+        `${parameter}, ${threads} threads`,
+      ).toBeLessThan(1e-4);
+    }
+    kernel.zeroGradients();
+    await kernel.accumulate(
+      fixtureBatch(fixture),
+      fixtureObjective(fixture, seen),
+    );
+    expect(gradients(kernel)).toEqual(first);
+    await expect(
+      kernel.accumulate(fixtureBatch(fixture), () => {
+        throw new Error("no reward");
+      }),
+    ).rejects.toThrow(/no reward/);
+    expect(gradients(kernel)).toEqual(first);
+    kernel.free();
+  }
+});
+
 /** A part of a batch: sequences [from, to) and those targets for which `keep` holds. */
 function part(
   batch: TokenBatch,

@@ -45,11 +45,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function engine(parallel: number, contextSize = 48) {
+function engine(parallel: number, contextSize = 48, threads = 1) {
   return addon.createRollouts(model, {
     contextSize,
     parallel,
-    threads: 1,
+    threads,
     precision: "exact",
   });
 }
@@ -89,6 +89,22 @@ test("the same seed gives the same rollouts, however many run at once", async ()
   // A rollout is told by its prompt's place and its own place in the group alone.
   const fewer = texts(await generate(3, {}, PROMPTS.slice(0, 2)));
   expect(fewer).toEqual(alone.slice(0, 8));
+});
+
+test("contexts side by side say what one says, and again the same to the last bit", async () => {
+  const alone = await generate(1);
+  const rollouts = engine(32, 48, 3);
+  const first = await rollouts.generate(PROMPTS, OPTIONS);
+  expect(texts(first)).toEqual(texts(alone));
+  expect(await rollouts.generate(PROMPTS, OPTIONS)).toEqual(first);
+  // Fewer prompts than contexts: a group is divided.
+  const one = await rollouts.generate(PROMPTS.slice(0, 1), OPTIONS);
+  expect(texts(one)).toEqual(texts(alone.slice(0, 4)));
+  const aborted = AbortSignal.abort();
+  await expect(
+    rollouts.generate(PROMPTS, OPTIONS, undefined, aborted),
+  ).rejects.toMatchObject({ name: "AbortError" });
+  rollouts.free();
 });
 
 test("recorded entropies and log-probabilities are those of a fresh score", async () => {
