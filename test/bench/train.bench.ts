@@ -6,11 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { TokenBatch, TrainingKernel } from "../../native/addon/training";
-import {
-  LORA_TARGETS,
-  openTraining,
-  seeded,
-} from "../integration/openTraining";
+import { LORA_TARGETS, openTraining } from "../integration/openTraining";
+import { seeded } from "../unit/seeded";
 import { interleaved, type Bench, type BenchRow } from "./measure";
 import { SLIM, SMALL_F32, writeRandomGguf, type Shape } from "./randomGguf";
 
@@ -69,7 +66,7 @@ async function update(
 }
 
 async function keptTokens(): Promise<BenchRow> {
-  const kernel = await openKernel("slim", SLIM);
+  const kernel = await openKernel("qwen3-slim-q8_0", SLIM);
   const [sequences, length] = [4, 64];
   const all = batchOf(SLIM.vocabulary, sequences, length, 1);
   const few = batchOf(SLIM.vocabulary, sequences, length, 0.2);
@@ -96,7 +93,7 @@ function torchPython(): string | undefined {
 
 async function againstTorch(python: string): Promise<BenchRow> {
   const shape = { ...SMALL_F32, rank: RANK, sequences: 16, length: 128 };
-  const kernel = await openKernel("small-f32", SMALL_F32);
+  const kernel = await openKernel("qwen3-small-f32", SMALL_F32);
   const batch = batchOf(shape.vocabulary, shape.sequences, shape.length, 1);
   const script = fileURLToPath(
     new URL("../../test/bench/torch_update.py", import.meta.url),

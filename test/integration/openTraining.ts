@@ -137,15 +137,3 @@ export function relativeError(
   }
   return a.length === b.length ? Math.sqrt(difference / size) : Infinity;
 }
-
-/** Uniform in [0, 1): mulberry32, so that a test's numbers are the same everywhere. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

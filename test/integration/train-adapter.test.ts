@@ -19,10 +19,10 @@ import {
   openFixture,
   openTraining,
   relativeError,
-  seeded,
   trainFixture,
   trainPath,
 } from "./openTraining";
+import { seeded } from "../unit/seeded";
 
 const folder = mkdtempSync(join(tmpdir(), "forksight-train-"));
 afterAll(() => {

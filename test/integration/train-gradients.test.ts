@@ -6,9 +6,9 @@ import {
   fixtureObjective,
   openFixture,
   relativeError,
-  seeded,
   trainFixture,
 } from "./openTraining";
+import { seeded } from "../unit/seeded";
 
 for (const backward of ["tiled", "matmul", "plain"] as const) {
   for (const name of ["qwen3", "qwen2", "llama"]) {
