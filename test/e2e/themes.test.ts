@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SAMPLE_TRACE } from "../../scripts/sample.mjs";
 import { root } from "../../scripts/steps.mjs";
 import {
+  type AnnotatedToken,
   annotateByCli,
   offsetsOf,
   readText,
@@ -28,14 +29,16 @@ const THEMES = [
 
 describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
   const text = readText("samples", SAMPLE_TRACE);
-  let workspace: string;
+  let folder: string;
   let session: Session;
   let workbench: Workbench;
 
   picturesOfFailures(() => session);
 
   beforeAll(async () => {
-    workspace = temporaryFolder("themes");
+    folder = temporaryFolder("themes");
+    const workspace = join(folder, "traces");
+    mkdirSync(workspace);
     writeFileSync(join(workspace, "countdown.txt"), text);
     session = await Session.open({
       workspace,
@@ -56,7 +59,7 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
 
   afterAll(async () => {
     await session?.close();
-    rmSync(workspace, { recursive: true });
+    rmSync(folder, { recursive: true });
   });
 
   test.each(THEMES)("%s", async (name, theme, className) => {
@@ -83,13 +86,24 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
       marks.some(({ background }) => background !== "rgba(0, 0, 0, 0)"),
     ).toBe(true);
 
-    const visible = forks.filter((fork) => fork.end <= view.end);
-    const shown = visible.find((fork) => / [A-Z]?[a-z]{2,}/u.test(fork.text));
-    await workbench.hoverText(view, (shown ?? visible[0])?.start ?? 0);
+    await workbench.hoverText(view, tellingFork(text, forks).start);
     save(await workbench.screenshot(`test-results/inspect-${name}.png`));
     await workbench.leaveHover();
   });
 });
+
+/** A word of the trace's second half where the model was most undecided: its hover has something to tell. */
+function tellingFork(
+  text: string,
+  forks: readonly AnnotatedToken[],
+): AnnotatedToken {
+  const [strongest] = forks
+    .filter(({ start }) => start > text.length / 2)
+    .filter((fork) => /^ ?[A-Z]?[a-z]{2,}$/u.test(fork.text))
+    .sort((one, other) => (other.entropy ?? 0) - (one.entropy ?? 0));
+  if (strongest === undefined) throw new Error("no fork is a word");
+  return strongest;
+}
 
 /** `npm test -- --only e2e --images` renews the pictures of the documentation. */
 function save(path: string): void {

@@ -239,6 +239,10 @@ export class Workbench {
     });
     const hover = this.page.locator(".monaco-hover:visible").first();
     await hover.locator(".hover-contents").first().waitFor();
+    // It fades in: a picture taken earlier would show it half transparent.
+    await hover.evaluate(
+      "(element) => Promise.all(element.getAnimations({ subtree: true }).map((one) => one.finished))",
+    );
     return hover;
   }
 
