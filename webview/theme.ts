@@ -1,8 +1,13 @@
 /** The editor's theme, for what style sheets do not reach. */
 
-/** Value of a theme colour such as `editor.foreground`, or of `font-family`; `fallback` where the theme has none. */
+/**
+ * Value of a theme colour such as `editor.foreground`, or of `font-family`; `fallback` where the theme has none.
+ *
+ * In a webview VS Code turns the first dot of a colour's id into a hyphen, and leaves the others: the variable of
+ * `forksight.entropy.fork` is `--vscode-forksight-entropy.fork` (in a style sheet: `\.`).
+ */
 export function themeValue(name: string, fallback: string): string {
-  const variable = `--vscode-${name.replaceAll(".", "-")}`;
+  const variable = `--vscode-${name.replace(".", "-")}`;
   const style = getComputedStyle(document.documentElement);
   return style.getPropertyValue(variable).trim() || fallback;
 }

@@ -15,11 +15,12 @@ const TEXT = `We need 24 from 3, 8, 8. So 8 / 8 is 1, and 3 times 8 is 24.
 Wait, that uses 8 twice: 3 * 8 = 24, and then 24 * 1 is 24 as well. So <b>24</b> it is.
 `;
 
-const THEMES = {
-  dark: "Dark Modern",
-  light: "Light Modern",
-  contrast: "Dark High Contrast",
-};
+/** Name of the picture, label of the theme, and what it makes of `forksight.entropy.fork` (package.json). */
+const THEMES = [
+  ["dark", "Dark Modern", "rgb(255, 180, 84)"],
+  ["light", "Light Modern", "rgb(168, 67, 0)"],
+  ["contrast", "Dark High Contrast", "rgb(255, 210, 77)"],
+] as const;
 
 describe.skipIf(obstacle() !== undefined)("the view Entropy", () => {
   const workspace = temporaryFolder("statistics");
@@ -131,13 +132,24 @@ describe.skipIf(obstacle() !== undefined)("the view Entropy", () => {
     await view.locator("#stale", { hasText: /^$/ }).waitFor();
   });
 
-  test.each(Object.entries(THEMES))("reads in %s", async (name, theme) => {
+  test.each(THEMES)("reads in %s", async (name, theme, forkColour) => {
     const kind =
       name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
     await workbench.run("Preferences: Color Theme");
     await workbench.type(theme);
     await workbench.pick(theme);
     await view.locator(`body.${kind}`).waitFor();
+    const colour = () =>
+      view
+        .locator("body")
+        .evaluate<string>(
+          "getComputedStyle(document.querySelector('.token-bar-fill')).backgroundColor",
+        );
+    await workbench.until(
+      async () => (await colour()) === forkColour,
+      async () => `the bars are ${await colour()}, not ${forkColour}`,
+    );
+    await view.locator("#chart").scrollIntoViewIfNeeded();
     await workbench.screenshot(`test-results/entropy-${name}.png`);
   });
 
