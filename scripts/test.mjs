@@ -45,11 +45,14 @@ function endToEndObstacle() {
  * @param {NodeJS.ProcessEnv} [env]
  */
 function node(program, args, env) {
-  return spawnSync(process.execPath, [program, ...args], {
+  const { status, signal } = spawnSync(process.execPath, [program, ...args], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, ...env },
-  }).status;
+  });
+  // Else a step that somebody ended would look like one that failed by itself.
+  if (signal !== null) console.error(`${program} was ended by ${signal}.`);
+  return status;
 }
 
 /**
