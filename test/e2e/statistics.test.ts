@@ -142,7 +142,7 @@ describe.skipIf(obstacle() !== undefined)("the view Entropy", () => {
     const colour = () =>
       view
         .locator("body")
-        .evaluate<string>(
+        .evaluate<string, unknown>(
           "getComputedStyle(document.querySelector('.token-bar-fill')).backgroundColor",
         );
     await workbench.until(

@@ -127,13 +127,14 @@ describe("a run that is killed", () => {
         );
       }
       const last = cli("resume", join(folder, "killed"), "--trust-rewards");
-      expect([last.status, last.stderr], `killed after ${kills} ms`).toEqual([
-        0,
-        "",
-      ]);
-      expect(timeless(metricsOf("killed")), `killed after ${kills} ms`).toEqual(
-        expected,
-      );
+      expect(
+        [last.status, last.stderr],
+        `killed after ${kills.join(", ")} ms`,
+      ).toEqual([0, ""]);
+      expect(
+        timeless(metricsOf("killed")),
+        `killed after ${kills.join(", ")} ms`,
+      ).toEqual(expected);
     },
     5 * PATIENCE,
   );

@@ -122,7 +122,7 @@ describe("a run", () => {
       const { folder } = await train([
         `mask.kind=${kind}`,
         "miniBatches=3",
-        "mask.pool=batch",
+        "mask.pool=mini-batch",
         "objective.dynamicSampling=true",
       ]);
       const lines = metricsOf(folder);
