@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { type Fork, nextFork, previousFork } from "../../core/annotation/forks";
 import type { Annotations } from "./annotations";
+import { selectPlace } from "./selectPlace";
 
 /** Going from fork to fork in the active editor. */
 export class Navigation {
@@ -50,18 +51,6 @@ export class Navigation {
 
   private select(editor: vscode.TextEditor, fork: Fork, origin: number): void {
     const lines = this.annotations.linesOf(editor.document);
-    const start = lines.positionAt(origin + fork.start);
-    const end = lines.positionAt(origin + fork.end);
-    const range = new vscode.Range(
-      start.line,
-      start.character,
-      end.line,
-      end.character,
-    );
-    editor.selection = new vscode.Selection(range.start, range.end);
-    editor.revealRange(
-      range,
-      vscode.TextEditorRevealType.InCenterIfOutsideViewport,
-    );
+    selectPlace(editor, lines, origin, fork);
   }
 }

@@ -14,6 +14,7 @@ import {
 } from "../../core/panels/statisticsProtocol";
 import type { Annotations } from "./annotations";
 import type { LiveTrace } from "./liveTrace";
+import { selectPlace } from "./selectPlace";
 import { nextPlaceOf } from "./tokenPlaces";
 import { shortened, visibleText } from "./visibleText";
 
@@ -155,19 +156,7 @@ export class StatisticsView
     const cursor = lines.offsetAt(editor.selection.start) - origin;
     const place = nextPlaceOf(live, id, cursor);
     if (place === undefined) return;
-    const start = lines.positionAt(origin + place.start);
-    const end = lines.positionAt(origin + place.end);
-    const range = new vscode.Range(
-      start.line,
-      start.character,
-      end.line,
-      end.character,
-    );
-    editor.selection = new vscode.Selection(range.start, range.end);
-    editor.revealRange(
-      range,
-      vscode.TextEditorRevealType.InCenterIfOutsideViewport,
-    );
+    selectPlace(editor, lines, origin, place);
   }
 }
 
