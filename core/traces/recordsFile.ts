@@ -106,10 +106,12 @@ export class RecordsFile {
 
   /** Number of the record that stands in `line` or, where that is blank, the next one; undefined behind the last. */
   indexAtLine(line: number): number | undefined {
-    const at = this.index.countBefore(line + 1);
-    const inside = at > 0 && this.index.get(at - 1).line === line;
-    if (inside || (this.format === "json" && at > 0)) return at;
-    return at < this.count ? at + 1 : undefined;
+    const above = this.index.countBefore(line);
+    // The first of those that begin on the line: a whole array may stand on one.
+    const begins = above < this.count && this.index.get(above).line === line;
+    if (begins) return above + 1;
+    if (this.format === "json" && above > 0) return above;
+    return above < this.count ? above + 1 : undefined;
   }
 
   /**

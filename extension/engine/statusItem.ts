@@ -93,11 +93,15 @@ export class StatusItem implements vscode.Disposable {
   private facts(): StatusFacts {
     const uri = vscode.window.activeTextEditor?.document.uri;
     const { name, isPocket } = this.modelInForce();
+    const live = uri && this.annotations.of(uri)?.live;
+    const { health } = this.engine;
     return {
-      health: this.engine.health,
+      // A document that stands scored needs nothing of an engine that failed on something else.
+      health:
+        health.state === "failed" && live?.isFresh ? { state: "idle" } : health,
       modelName: name,
       isPocket,
-      live: uri && this.annotations.of(uri)?.live,
+      live,
       run: uri && this.annotator.runOf(uri),
     };
   }

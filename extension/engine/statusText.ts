@@ -32,7 +32,7 @@ export function statusText({
   }
   if (health.state === "failed") return "$(error) Forksight";
   if (live !== undefined)
-    return `$(repo-forked) ${counted(live.forks.length, "fork")}`;
+    return `$(repo-forked) ${counted(live.cut.forks.length, "fork")}`;
   return `$(repo-forked) ${plain(modelName)}`;
 }
 
@@ -92,7 +92,7 @@ function traceLine(live: LiveTrace): string {
       ? `, from ${cut.threshold.toFixed(3)} nats on`
       : "";
   const scorer = escapeMarkdown(live.trace.model.name);
-  return `This trace: ${counted(columns.start.length, "token")}, ${counted(live.forks.length, "fork")} (${rule}${from}), scored by ${scorer}.`;
+  return `This trace: ${counted(columns.start.length, "token")}, ${counted(live.cut.forks.length, "fork")} (${rule}${from}), scored by ${scorer}.`;
 }
 
 /** A model's name where codicons would be read from it. */

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { OffsetRange } from "../../core/annotation/tokenLookup";
 import { isAbort } from "../../native/client/engineError";
 import { readSettings } from "../configuration";
+import { RECORD_SCHEME } from "../records/recordUri";
 import {
   type Annotations,
   type Extent,
@@ -191,6 +192,8 @@ export class Annotator implements vscode.Disposable {
   ): Target | undefined {
     const record = this.recordOf(document.uri);
     if (record !== undefined) return recordTarget(record, selection);
+    // The page that says why a record cannot be read is no trace.
+    if (document.uri.scheme === RECORD_SCHEME) return undefined;
     const text = document.getText();
     return selection ? selectionTarget(text, selection) : wholeTarget(text);
   }

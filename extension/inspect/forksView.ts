@@ -137,7 +137,7 @@ export class ForksView
     this.view.description =
       live === undefined
         ? ""
-        : `${live.forks.length.toLocaleString("en")} of ${live.columns.start.length.toLocaleString("en")} tokens`;
+        : `${live.cut.forks.length.toLocaleString("en")} of ${live.columns.start.length.toLocaleString("en")} tokens`;
     this.changed.fire(undefined);
     this.followCursorSoon();
   }

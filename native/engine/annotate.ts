@@ -4,6 +4,10 @@ import type {
   ScoredTrace,
 } from "../../core/annotation/scoredTrace";
 import { tokenRanges } from "../../core/annotation/tokenRanges";
+import {
+  type UnixText,
+  withoutCarriageReturns,
+} from "../../core/annotation/unixText";
 import type { AnnotateParams } from "../../core/engine/protocol";
 import type { Model, Scores } from "../addon/binding";
 import { asFailure } from "./addonFailure";
@@ -59,12 +63,13 @@ export async function annotate(
   { threads, signal, onProgress }: AnnotateOptions,
 ): Promise<ScoredTrace> {
   const { model } = loaded;
-  const { ids, from } = tokenizeTrace(model, params.conditioning, params.text);
+  const lines = withoutCarriageReturns(params.text);
+  const { ids, from } = tokenizeTrace(model, params.conditioning, lines.text);
   const topK = Math.min(params.topK, model.vocabularySize);
   if (from === ids.length) {
     // Nothing to colour: no context is needed for that.
     const settings = settingsOf(params, topK, params.contextSize);
-    return assemble(loaded, settings, params.text, ids.subarray(from), empty());
+    return assemble(loaded, settings, lines, ids.subarray(from), empty());
   }
   const scorer = loaded.scorerFor({
     precision: params.precision,
@@ -86,7 +91,7 @@ export async function annotate(
   return assemble(
     loaded,
     settingsOf(params, topK, scorer.contextSize),
-    params.text,
+    lines,
     ids.slice(from),
     scores,
   );
@@ -114,15 +119,17 @@ function empty(): Omit<Scores, "decoded"> {
 function assemble(
   loaded: LoadedModel,
   settings: ScoreSettings,
-  text: string,
+  lines: UnixText,
   ids: Int32Array,
   scores: Omit<Scores, "decoded">,
 ): ScoredTrace {
   const bytes = pieceBytes(loaded.model, ids, scores.topIds);
   const nothing = new Uint8Array(0);
-  const { start, end } = tokenRanges(
-    text,
-    Array.from(ids, (id) => bytes.get(id) ?? nothing),
+  const { start, end } = lines.original(
+    tokenRanges(
+      lines.text,
+      Array.from(ids, (id) => bytes.get(id) ?? nothing),
+    ),
   );
   const pieces = new Map<number, string>();
   for (const [id, piece] of bytes) {
@@ -131,7 +138,7 @@ function assemble(
   return {
     model: loaded.identity,
     settings,
-    textLength: text.length,
+    textLength: lines.originalLength,
     ids,
     start,
     end,

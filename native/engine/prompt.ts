@@ -1,3 +1,4 @@
+import { withoutCarriageReturns } from "../../core/annotation/unixText";
 import { Template } from "@huggingface/jinja";
 import type { ChatMessage, Conditioning } from "../../core/engine/protocol";
 import type { Model } from "../addon/binding";
@@ -48,7 +49,7 @@ function promptText(
     case "none":
       return "";
     case "text":
-      return conditioning.text;
+      return withoutCarriageReturns(conditioning.text).text;
     case "messages":
       return withoutDoubledThink(
         renderMessages(model, conditioning.messages),

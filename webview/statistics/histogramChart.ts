@@ -31,14 +31,16 @@ export class HistogramChart {
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.chart = new Chart(canvas, {
       type: "bar",
-      data: { labels: [], datasets: [{ data: [] }] },
+      data: { labels: [], datasets: [] },
       plugins: [this.cutLine()],
       options: {
         animation: false,
         responsive: true,
         maintainAspectRatio: false,
         // No gap between neighbours: they are one distribution.
-        datasets: { bar: { categoryPercentage: 1, barPercentage: 0.92 } },
+        datasets: {
+          bar: { categoryPercentage: 1, barPercentage: 0.92, grouped: false },
+        },
         scales: {
           x: {
             type: "category",
@@ -60,7 +62,8 @@ export class HistogramChart {
             displayColors: false,
             callbacks: {
               title: ([item]) => (item ? this.binName(item.dataIndex) : ""),
-              label: (item) => `${item.raw as number} tokens`,
+              label: (item) =>
+                `${item.raw as number} ${item.dataset.label ?? ""}`,
             },
           },
         },
@@ -77,20 +80,18 @@ export class HistogramChart {
   private draw(): void {
     const { trace, chart } = this;
     if (trace === undefined) return;
-    const { counts, binWidth } = trace.histogram;
-    const threshold = trace.summary.cut.threshold ?? Infinity;
+    const { counts } = trace.histogram;
+    const forks = topCounts(counts, trace.summary.cut.forks);
     const fork = themeValue("forksight.entropy.fork", "#a84300");
     const plain = themeValue("descriptionForeground", "#808080");
     const text = themeValue("foreground", "#808080");
     const line = themeValue("widget.border", "transparent");
     chart.data.labels = counts.map((_, bin) => this.tick(bin));
-    chart.data.datasets[0] = {
-      // A logarithm has no place for 0.
-      data: counts.map((count) => (count === 0 ? null : count)),
-      backgroundColor: counts.map((_, bin) =>
-        (bin + 0.5) * binWidth > threshold ? fork : plain,
-      ),
-    };
+    // The first is drawn in front: the cut may lie within a bar.
+    chart.data.datasets = [
+      { label: "forks", data: forks.map(heightOf), backgroundColor: fork },
+      { label: "tokens", data: counts.map(heightOf), backgroundColor: plain },
+    ];
     Chart.defaults.font.family = themeValue("font-family", "sans-serif");
     const { x, y } = chart.options.scales!;
     x!.ticks!.color = y!.ticks!.color = text;
@@ -156,11 +157,31 @@ export class HistogramChart {
         ctx.font = `11px ${themeValue("font-family", "sans-serif")}`;
         const label = `cut ${threshold.toFixed(2)}`;
         const width = ctx.measureText(label).width;
-        ctx.fillText(label, Math.min(x + 4, right - width), top + 10);
+        // On the line's left where there is no room on its right.
+        const at = x + 4 + width <= right ? x + 4 : x - 4 - width;
+        ctx.fillText(label, at, top + 10);
         ctx.restore();
       },
     };
   }
+}
+
+/** Of each bin's tokens those among the `forks` of highest entropy. */
+function topCounts(counts: readonly number[], forks: number): number[] {
+  let left = forks;
+  return counts
+    .toReversed()
+    .map((count) => {
+      const here = Math.min(count, left);
+      left -= here;
+      return here;
+    })
+    .toReversed();
+}
+
+/** A logarithm has no place for 0. */
+function heightOf(count: number): number | null {
+  return count === 0 ? null : count;
 }
 
 function isPowerOfTen(value: number): boolean {

@@ -52,6 +52,18 @@ describe("lines of records", () => {
     expect(file.indexAtLine(9)).toBeUndefined();
   });
 
+  it("finds the first record of a line on which several begin", async () => {
+    const file = await openText('[{"response":"a"},{"response":"b"}]', "json");
+    expect(file.indexAtLine(1)).toBe(1);
+    const pretty = await openText(
+      '[\n{"response":\n"a"},\n{"response":"b"}]',
+      "json",
+    );
+    expect([2, 3, 4].map((line) => pretty.indexAtLine(line))).toEqual([
+      1, 1, 2,
+    ]);
+  });
+
   it("says that a torn last line may still be in the writing", async () => {
     const file = await openText('{"response":"a"}\n{"response":"b');
     expect((await summaryOf(file))[1]).toMatch(
