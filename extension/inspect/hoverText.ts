@@ -8,6 +8,9 @@ const BAR_CELLS = 20;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 /** Longest token that is shown whole. */
 const TOKEN_CHARACTERS = 28;
+/** Probability below which an alternative is shown among the others, where there are enough without it. */
+const NEGLIGIBLE = 0.001;
+const LEAST_ALTERNATIVES = 3;
 
 /**
  * What the hover over some tokens says, as Markdown in which every token's text is inert (it stands in fenced blocks
@@ -68,6 +71,13 @@ function alternatives(live: LiveTrace, row: number): string[] {
     const logprob = trace.topLogprobs[row * topK + k]!;
     if (id < 0 || Number.isNaN(logprob)) break;
     const probability = Math.exp(logprob);
+    // VS Code cuts a tall hover off: what would read "<0.1 %" joins the others.
+    if (
+      probability < NEGLIGIBLE &&
+      id !== standing &&
+      lines.length >= LEAST_ALTERNATIVES
+    )
+      continue;
     sum += probability;
     seen ||= id === standing;
     lines.push({
