@@ -40,7 +40,7 @@ export class EditorView {
     /** Offset in the document and box of every visible character, in order. */
     readonly characters: readonly { offset: number; box: Box }[],
     readonly decorations: readonly Decoration[],
-    private readonly documentText: string,
+    readonly documentText: string,
   ) {}
 
   /**

@@ -184,12 +184,15 @@ export class Workbench {
 
   /** Hovers over the first place on the screen where the editor shows a text. */
   async hoverOver(text: string): Promise<Locator> {
-    const line = (await readLines(this.page)).find((one) =>
-      one.text.includes(text),
-    );
-    const box = line?.boxes[line.text.indexOf(text)];
-    if (box === undefined) throw new Error(`the editor does not show ${text}`);
-    return this.hoverAt(box);
+    return this.hoverAt(async () => {
+      const line = (await readLines(this.page)).find((one) =>
+        one.text.includes(text),
+      );
+      const box = line?.boxes[line.text.indexOf(text)];
+      if (box === undefined)
+        throw new Error(`the editor does not show ${text}`);
+      return box;
+    });
   }
 
   /** Types into the editor that has the focus, one key at a time. */
@@ -239,16 +242,33 @@ export class Workbench {
 
   /** Puts the mouse over the character at an offset, and returns the hover's text. */
   async hoverText(view: EditorView, offset: number): Promise<string> {
-    return (await this.hoverAt(view.boxAt(offset))).innerText();
+    const hover = await this.hoverAt(async () =>
+      (await this.editor(view.documentText)).boxAt(offset),
+    );
+    return hover.innerText();
   }
 
-  private async hoverAt([left, top, right, bottom]: Box): Promise<Locator> {
-    await this.page.mouse.move(5, 5);
-    await this.page.mouse.move((left + right) / 2, (top + bottom) / 2, {
-      steps: 4,
-    });
+  /** A lens that appears shifts the lines under the mouse: the place is looked up anew until a hover shows. */
+  private async hoverAt(place: () => Promise<Box>): Promise<Locator> {
     const hover = this.page.locator(".monaco-hover:visible").first();
-    await hover.locator(".hover-contents").first().waitFor();
+    await this.until(
+      async () => {
+        const [left, top, right, bottom] = await place();
+        await this.page.mouse.move(5, 5);
+        await this.page.mouse.move((left + right) / 2, (top + bottom) / 2, {
+          steps: 4,
+        });
+        return hover
+          .locator(".hover-contents")
+          .first()
+          .waitFor({ timeout: 10_000 })
+          .then(
+            () => true,
+            () => false,
+          );
+      },
+      () => Promise.resolve("no hover shows"),
+    );
     // It fades in: a picture taken earlier would show it half transparent.
     await hover.evaluate(
       "(element) => Promise.all(element.getAnimations({ subtree: true }).map((one) => one.finished))",
