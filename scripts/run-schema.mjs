@@ -8,7 +8,7 @@ import { format } from "prettier";
 
 const { outputFiles } = await build({
   stdin: {
-    contents: 'export { runJsonSchema } from "./core/run/settings.ts";',
+    contents: 'export { runJsonSchema } from "./core/run/jsonSchema.ts";',
     resolveDir: fileURLToPath(new URL("..", import.meta.url)),
   },
   bundle: true,

@@ -1,3 +1,4 @@
+import { counted } from "../counted";
 import type { EngineHealth } from "../../core/engine/protocol";
 import { formatCut } from "../inspect/cutSetting";
 import type { LiveTrace } from "../inspect/liveTrace";
@@ -98,10 +99,6 @@ function traceLine(live: LiveTrace): string {
 /** A model's name where codicons would be read from it. */
 function plain(name: string): string {
   return name.replaceAll("$(", "$ (");
-}
-
-function counted(value: number, noun: string): string {
-  return `${number(value)} ${value === 1 ? noun : `${noun}s`}`;
 }
 
 function number(value: number): string {

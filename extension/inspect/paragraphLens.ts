@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { counted } from "../counted";
 import { nextFork } from "../../core/annotation/forks";
 import { type Paragraph, paragraphs } from "../../core/annotation/paragraphs";
 import { SECTION, readSettings } from "../configuration";
@@ -59,9 +60,4 @@ function lensTitle({ tokens, meanEntropy, forks }: Paragraph): string {
     parts.push(`mean entropy ${meanEntropy.toFixed(2)} nats`);
   parts.push(counted(forks, "fork"));
   return parts.join(" · ");
-}
-
-function counted(number: number, noun: string): string {
-  const plural = number === 1 ? noun : `${noun}s`;
-  return `${number.toLocaleString("en")} ${plural}`;
 }

@@ -6,7 +6,7 @@ import {
   parseOverride,
   readRunFile,
 } from "../../../core/run/runFile";
-import { runJsonSchema } from "../../../core/run/settings";
+import { runJsonSchema } from "../../../core/run/jsonSchema";
 
 const MINIMAL = "model: m.gguf\ndata:\n  train: d.jsonl\n";
 
