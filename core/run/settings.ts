@@ -305,6 +305,48 @@ const checkpoints = z.strictObject({
     ),
 });
 
+const trl = z.strictObject({
+  processes: count(1, 1024)
+    .default(1)
+    .describe(
+      "Processes on this machine, by torchrun; each takes its share of a step's rollouts. torchrun: `--nproc_per_node`.",
+    ),
+  precision: z
+    .enum(["auto", "float32", "bfloat16"])
+    .default("auto")
+    .describe(
+      "auto: bfloat16 on a GPU that has it, else float32. TRL: `bf16`.",
+    ),
+  vllm: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Sample rollouts with vLLM where it is installed. TRL: `use_vllm`.",
+    ),
+  tensorboard: z
+    .boolean()
+    .default(false)
+    .describe("Also write TensorBoard event files into the run folder."),
+});
+
+const ray = z.strictObject({
+  workers: count(1, 4096)
+    .default(1)
+    .describe(
+      "Processes on the cluster. Ray Train: `ScalingConfig.num_workers`.",
+    ),
+  cpusPerWorker: count(1, 4096)
+    .default(1)
+    .describe("Ray Train: `resources_per_worker`, `CPU`."),
+  gpusPerWorker: count(0, 64)
+    .default(0)
+    .describe("Ray Train: `resources_per_worker`, `GPU`."),
+});
+
+/** What trains. */
+export const ENGINES = ["embedded", "trl", "ray"] as const;
+export type EngineName = (typeof ENGINES)[number];
+
 /** A run file, checked. */
 export const runSettings = z
   .strictObject({
@@ -315,13 +357,17 @@ export const runSettings = z
       .optional()
       .describe("Shown in the list of runs; the file's name where left out."),
     engine: z
-      .enum(["embedded"])
+      .enum(ENGINES)
       .default("embedded")
       .describe(
-        "What trains: embedded is llama.cpp in Forksight's own process.",
+        "What trains. embedded: llama.cpp in Forksight's own process. trl: TRL on this machine. ray: TRL on a Ray cluster.",
       ),
+    trl: trl.optional().describe("For the engines trl and ray: how TRL runs."),
+    ray: ray
+      .optional()
+      .describe("For the engine ray: what the job asks of the cluster."),
     model: path.describe(
-      "Base model: a GGUF file. Paths are relative to this file.",
+      "Base model: a GGUF file; for the engines trl and ray also a Hugging Face folder. Paths are relative to this file.",
     ),
     adapter: adapter.prefault({}).describe("LoRA."),
     data: data.describe("Training and held-out data."),

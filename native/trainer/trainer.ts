@@ -62,6 +62,7 @@ export async function startRun(
 ): Promise<Outcome> {
   const path = resolve(runFile);
   const settings = readSettings(path, overrides);
+  checkEngine(settings);
   checkTrust(settings, options);
   const { train, evalSets } = readData(settings);
   const description = await describeRun(
@@ -91,6 +92,7 @@ export async function resumeRun(
 ): Promise<Outcome> {
   const { folder, description } = RunFolder.open(resolve(path));
   const settings = resumedSettings(description, folder.path, steps);
+  checkEngine(settings);
   checkTrust(settings, options);
   const unlock = lockFolder(folder.path, folder.readStatus());
   try {
@@ -206,6 +208,14 @@ function resumedSettings(
   throw new RunError(
     `The settings in ${folder}/run.json do not hold: ${issue.path.join(".")}: ${issue.message}`,
   );
+}
+
+function checkEngine({ engine }: RunSettings): void {
+  if (engine !== "embedded") {
+    throw new RunError(
+      `This run is for the engine "${engine}", and this command is the engine "embedded". Launch it from the editor, or give --set engine=embedded.`,
+    );
+  }
 }
 
 function checkTrust(
