@@ -1,5 +1,13 @@
 /** Reads a run file: YAML to checked settings, or errors that name the field and the line. */
-import { type Document, isNode, LineCounter, parse, parseDocument } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  parse,
+  parseDocument,
+} from "yaml";
 import { z } from "zod";
 import { nearestName } from "./nearestName";
 import { runSettings, type RunSettings } from "./settings";
@@ -16,6 +24,8 @@ export interface RunFileError {
   readonly column?: number;
   /** Offsets in the file's text, for a diagnostic; as `line`. */
   readonly range?: { readonly start: number; readonly end: number };
+  /** The name that was probably meant, in place of the last part of `field`. */
+  readonly suggestion?: string;
 }
 
 export type RunFileResult =
@@ -82,11 +92,34 @@ export function readRunFile(
     overridden.add(override.field);
   }
   if (errors.length > 0) return { ok: false, errors };
+  return check(value, overridden, (names, isUnknown) =>
+    isUnknown
+      ? locateKey(names, document, lines)
+      : locate(names, document, lines),
+  );
+}
+
+/** Checks settings that are not in a file yet: as `readRunFile`, without places. */
+export function checkSettings(
+  value: Readonly<Record<string, unknown>>,
+): RunFileResult {
+  return check(value, new Set(), () => ({}));
+}
+
+/** Where something stands in the file. */
+type Place = Pick<RunFileError, "line" | "column" | "range">;
+type Locate = (names: readonly PropertyKey[], isUnknown: boolean) => Place;
+
+function check(
+  value: unknown,
+  overridden: ReadonlySet<string>,
+  place: Locate,
+): RunFileResult {
   const checked = runSettings.safeParse(value);
   if (checked.success) return { ok: true, settings: checked.data };
-  for (const issue of checked.error.issues) {
-    errors.push(...toErrors(issue, value, document, lines, overridden));
-  }
+  const errors = checked.error.issues.flatMap((issue) =>
+    toErrors(issue, value, overridden, place),
+  );
   errors.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   return { ok: false, errors };
 }
@@ -129,19 +162,22 @@ function define(target: object, name: string, value: unknown): void {
 function toErrors(
   issue: z.core.$ZodIssue,
   value: unknown,
-  document: Document,
-  lines: LineCounter,
   overridden: ReadonlySet<string>,
+  place: Locate,
 ): RunFileError[] {
   const path = issue.path.map((part) =>
     typeof part === "symbol" ? String(part) : part,
   );
-  const at = (names: readonly PropertyKey[], message: string): RunFileError => {
+  const at = (
+    names: readonly PropertyKey[],
+    message: string,
+    isUnknown = false,
+  ): RunFileError => {
     const field = names.join(".");
     return {
       field,
       message: overridden.has(field) ? `${message} (given by --set)` : message,
-      ...(overridden.has(field) ? {} : locate(names, document, lines)),
+      ...(overridden.has(field) ? {} : place(names, isUnknown)),
     };
   };
   if (issue.code === "unrecognized_keys") {
@@ -151,7 +187,10 @@ function toErrors(
       const hint = nearest
         ? `Did you mean \`${nearest}\`?`
         : `Known here: ${known.join(", ")}.`;
-      return at([...path, key], `there is no such setting. ${hint}`);
+      return {
+        ...at([...path, key], `there is no such setting. ${hint}`, true),
+        ...(nearest !== undefined && { suggestion: nearest }),
+      };
     });
   }
   if (issue.code === "invalid_key" || issue.code === "invalid_element") {
@@ -165,18 +204,39 @@ function toErrors(
   return [at(path, `${message}${shown}`)];
 }
 
-/** Where a field's key (or the nearest enclosing one that is there) stands. */
+/** Where a field's value (or the nearest enclosing one that is there) stands. */
 function locate(
   names: readonly PropertyKey[],
   document: Document,
   lines: LineCounter,
-): Pick<RunFileError, "line" | "column" | "range"> {
+): Place {
   for (let depth = names.length; depth > 0; depth--) {
     const node = document.getIn(names.slice(0, depth), true);
     if (isNode(node) && node.range)
       return place(lines, node.range[0], node.range[1]);
   }
   return {};
+}
+
+/** Where a field's name stands. */
+function locateKey(
+  names: readonly PropertyKey[],
+  document: Document,
+  lines: LineCounter,
+): Place {
+  const section =
+    names.length > 1
+      ? document.getIn(names.slice(0, -1), true)
+      : document.contents;
+  const pair = isMap(section)
+    ? section.items.find(
+        ({ key }) => isScalar(key) && key.value === names.at(-1),
+      )
+    : undefined;
+  const range = isScalar(pair?.key) ? pair.key.range : undefined;
+  return range
+    ? place(lines, range[0], range[1])
+    : locate(names, document, lines);
 }
 
 function place(lines: LineCounter, start: number, end: number) {

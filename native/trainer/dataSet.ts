@@ -1,6 +1,7 @@
-/** Data sets of problems, read whole: JSON Lines. */
+/** Data sets of problems, read whole. */
 import { readFileSync } from "node:fs";
-import { parseProblem, type Problem } from "../../core/tasks/problem";
+import { type ProblemCheck, readDataLine } from "../../core/tasks/dataSet";
+import type { Problem } from "../../core/tasks/problem";
 import { messageOf, RunError } from "./runError";
 
 /** Bad lines named in one error, at most. */
@@ -11,10 +12,7 @@ const NAMED_LINES = 5;
  * @param check throws where a problem lacks what the run needs
  * @throws RunError naming file and lines
  */
-export function readProblems(
-  path: string,
-  check: (problem: Problem) => void,
-): Problem[] {
+export function readProblems(path: string, check: ProblemCheck): Problem[] {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -27,15 +25,9 @@ export function readProblems(
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
     .forEach((line, i) => {
-      if (line.trim() === "") return;
-      try {
-        const parsed = parseProblem(JSON.parse(line));
-        if (!parsed.ok) throw new Error(parsed.message);
-        check(parsed.problem);
-        problems.push(parsed.problem);
-      } catch (error) {
-        bad.push(`line ${i + 1}: ${messageOf(error)}`);
-      }
+      const read = readDataLine(line, check);
+      if (read.kind === "problem") problems.push(read.problem);
+      if (read.kind === "bad") bad.push(`line ${i + 1}: ${read.message}`);
     });
   if (bad.length > 0) {
     const more =

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { HashedFile, RunDescription } from "../../core/run/folder";
+import { mapPaths } from "../../core/run/runPaths";
 import type { RunSettings } from "../../core/run/settings";
 import { messageOf, RunError } from "./runError";
 
@@ -11,22 +12,7 @@ export function resolvePaths(
   settings: RunSettings,
   runFile: string,
 ): RunSettings {
-  const at = (path: string) => resolve(dirname(runFile), path);
-  const { data, reward } = settings;
-  return {
-    ...settings,
-    model: at(settings.model),
-    data: {
-      train: at(data.train),
-      eval: Object.fromEntries(
-        Object.entries(data.eval).map(([name, path]) => [name, at(path)]),
-      ),
-    },
-    reward: {
-      ...reward,
-      ...(reward.file !== undefined && { file: at(reward.file) }),
-    },
-  };
+  return mapPaths(settings, (path) => resolve(dirname(runFile), path));
 }
 
 /** A run file's name without `.forksight.yaml`: what the run and its folder are called where they have no name of their own. */

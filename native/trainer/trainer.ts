@@ -8,6 +8,7 @@ import {
   readRunFile,
 } from "../../core/run/runFile";
 import { runSettings, type RunSettings } from "../../core/run/settings";
+import { heldOutCheck, trainingCheck } from "../../core/tasks/dataSet";
 import type { Problem } from "../../core/tasks/problem";
 import {
   type BuiltInReward,
@@ -234,20 +235,13 @@ function readData(settings: RunSettings): {
   train: Problem[];
   evalSets: Map<string, Problem[]>;
 } {
-  const { reward, objective, data, eval: evaluation } = settings;
-  const rewarded = (problem: Problem) => {
-    if (reward.kind !== "javascript" && reward.kind !== "python")
-      judgeFor(reward.kind, problem);
-  };
-  const trainable = (problem: Problem) => {
-    if (objective.loss !== "sft") rewarded(problem);
-    else if (problem.completion === undefined)
-      throw new Error("supervised fine-tuning needs a `completion`");
-  };
+  const { data, eval: evaluation } = settings;
   const evalSets = new Map<string, Problem[]>();
-  for (const [name, path] of Object.entries(data.eval))
-    evalSets.set(name, readProblems(path, rewarded).slice(0, evaluation.limit));
-  return { train: readProblems(data.train, trainable), evalSets };
+  for (const [name, path] of Object.entries(data.eval)) {
+    const problems = readProblems(path, heldOutCheck(settings));
+    evalSets.set(name, problems.slice(0, evaluation.limit));
+  }
+  return { train: readProblems(data.train, trainingCheck(settings)), evalSets };
 }
 
 function rewardOf(
