@@ -15,6 +15,7 @@ import type { CudaBackEnd } from "./models/cudaBackEnd";
 import type { Models } from "./models/modelInForce";
 import type { RecordCommands } from "./records/openRecord";
 import { RECORD_SCHEME } from "./records/recordUri";
+import { registrar } from "./registrar";
 
 /** What the commands act on. */
 export interface CommandParts {
@@ -38,24 +39,11 @@ const SAMPLE = ["samples", "traces", "countdown-long.txt"];
 /** Files whose lines are records: annotating one means the record at the cursor. */
 const RECORD_FILE = /\.(jsonl|ndjson)$/i;
 
-/** Registers every command of package.json. A command that throws becomes one message. */
+/** Registers the commands of reading traces. */
 export function registerCommands(parts: CommandParts): vscode.Disposable[] {
   const { annotations, annotator, engine, failures, forks, records } = parts;
   const navigation = new Navigation(annotations);
-  const register = (
-    name: string,
-    run: (...args: never[]) => unknown,
-  ): vscode.Disposable =>
-    vscode.commands.registerCommand(
-      `forksight.${name}`,
-      async (...args: never[]) => {
-        try {
-          await run(...args);
-        } catch (error) {
-          void failures.show(error, true);
-        }
-      },
-    );
+  const register = registrar(failures);
   const annotateRecord = async (
     opened: Promise<vscode.TextDocument | undefined>,
   ) => {

@@ -3,6 +3,8 @@ import * as vscode from "vscode";
 import { SECTION, readSettings } from "./configuration";
 import { registerCommands } from "./commands";
 import { Engine } from "./engine/engine";
+import { EmbeddedEngine } from "./engines/embedded";
+import { Engines } from "./engines/engines";
 import { Failures } from "./engine/failures";
 import { registerRemedies } from "./engine/remedies";
 import { ScoringProgress } from "./engine/scoringProgress";
@@ -25,6 +27,12 @@ import { RecordDocuments } from "./records/recordDocuments";
 import { RecordLens } from "./records/recordLens";
 import { RecordCommands } from "./records/openRecord";
 import { RecordProblems } from "./records/recordProblems";
+import { registrar } from "./registrar";
+import { Launcher } from "./runs/launcher";
+import { OpenedPlaces } from "./runs/openedPlaces";
+import { registerRunCommands } from "./runs/runCommands";
+import { Runs } from "./runs/runs";
+import { RunsView } from "./runs/runsView";
 
 /** Settings that the scores depend on: a change has what is shown scored again. */
 const SCORED_BY = [
@@ -70,6 +78,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const status = new StatusItem(engine, annotations, annotator, () =>
     models.inForce(vscode.window.activeTextEditor?.document.uri),
   );
+  const opened = new OpenedPlaces(context.workspaceState);
+  const runs = new Runs(opened);
+  const engines = new Engines([
+    new EmbeddedEngine(context.asAbsolutePath("dist/cli.mjs")),
+  ]);
+  const launcher = new Launcher(engines, runs);
   const everything = { scheme: "*" };
   const lens = new ParagraphLens(annotations);
   context.subscriptions.push(
@@ -102,6 +116,15 @@ export function activate(context: vscode.ExtensionContext): void {
       if (what === "scored") failures.recovered();
     }),
     registerRemedies(() => annotator.refresh()),
+    opened,
+    runs,
+    new RunsView(runs, opened),
+    ...registerRunCommands(registrar(failures), {
+      runs,
+      opened,
+      engines,
+      launcher,
+    }),
     ...registerCommands({
       context,
       log,

@@ -195,6 +195,9 @@ export interface RolloutLine {
 /** Heartbeats older than this, in milliseconds, mean that the process is gone. */
 export const HEARTBEAT_LIMIT = 60_000;
 
+/** A trainer at work renews its heartbeat at least this often, in milliseconds. */
+export const HEARTBEAT_PERIOD = 10_000;
+
 /** Whether a status speaks of a trainer that is still at work. */
 export function isAlive(status: RunStatus, now: number): boolean {
   return (

@@ -1,6 +1,6 @@
 import type * as vscode from "vscode";
-import type { EngineName } from "../../core/run/settings";
 import type { Override } from "../../core/run/runFile";
+import type { EngineName } from "../../core/run/settings";
 
 /** Whether an engine can train here, and if not, what is missing. */
 export type Availability =
@@ -24,6 +24,18 @@ export interface Launch {
   /** Absolute path of the run folder, new. */
   readonly folder: string;
   readonly overrides: readonly Override[];
+  /** Whether the user let the reward run that the run file names as a program of its own. */
+  readonly trustRewards: boolean;
+}
+
+/** A run that shall go on. */
+export interface Resumption {
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  /** A new number of steps, to go on beyond the run's end. */
+  readonly steps?: number;
+  /** As in `Launch`. */
+  readonly trustRewards: boolean;
 }
 
 /**
@@ -45,8 +57,11 @@ export interface TrainingEngine {
    * @throws Error with the trainer's own words where it ends before that
    */
   launch(launch: Launch, token: vscode.CancellationToken): Promise<void>;
-  /** Goes on with a stopped or interrupted run. @param steps a new number of steps, to go on beyond the run's end */
-  resume(folder: string, steps?: number): Promise<void>;
+  /**
+   * Goes on with a run that no trainer works on, and resolves once one does.
+   * @throws Error with the trainer's own words where it ends before that
+   */
+  resume(resumption: Resumption): Promise<void>;
   /** Asks the trainer to save and stop; resolves once it is asked. */
   stop(folder: string): Promise<void>;
 }

@@ -27,3 +27,13 @@ export interface Run {
    */
   readonly group?: string;
 }
+
+/** Whether a trainer is at work on it. */
+export function isLive({ state }: Run): boolean {
+  return state === "preparing" || state === "running";
+}
+
+/** Whether it can go on as it is; a run that is done needs a new number of steps. */
+export function isResumable({ state }: Run): boolean {
+  return state === "stopped" || state === "interrupted" || state === "failed";
+}

@@ -1,6 +1,7 @@
 /** `forksight train` and `forksight resume`. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runNameOf } from "../../core/run/names";
 import { type Override, parseOverride } from "../../core/run/runFile";
 import type { TrainerOptions, Outcome } from "../trainer/trainer";
 import { terminalOnlooker } from "./terminal";
@@ -130,7 +131,6 @@ export async function trainCommand(
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", stopNow);
   const trainer = await import("../trainer/trainer");
-  const { nameOf } = await import("../trainer/describe");
   const { openLlamaPolicy } = await import("../trainer/llamaPolicy");
   const { addonRelease } = await import("../trainer/release");
   const options: TrainerOptions = {
@@ -148,7 +148,8 @@ export async function trainCommand(
     outcome = await trainer.resumeRun(folder, command.steps, options);
   } else {
     folder = resolve(
-      command.out ?? trainer.freshFolder(nameOf(command.runFile), new Date()),
+      command.out ??
+        trainer.freshFolder(runNameOf(command.runFile), new Date()),
     );
     onlooker.note(`run folder: ${folder}`);
     outcome = await trainer.startRun(

@@ -4,6 +4,7 @@ import { createReadStream, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { HashedFile, RunDescription } from "../../core/run/folder";
 import { mapPaths } from "../../core/run/runPaths";
+import { runNameOf } from "../../core/run/names";
 import type { RunSettings } from "../../core/run/settings";
 import { messageOf, RunError } from "./runError";
 
@@ -13,11 +14,6 @@ export function resolvePaths(
   runFile: string,
 ): RunSettings {
   return mapPaths(settings, (path) => resolve(dirname(runFile), path));
-}
-
-/** A run file's name without `.forksight.yaml`: what the run and its folder are called where they have no name of their own. */
-export function nameOf(runFile: string): string {
-  return basename(runFile).replace(/(\.forksight)?\.(ya?ml|json)$/i, "");
 }
 
 export interface Versions {
@@ -37,7 +33,7 @@ export async function describeRun(
     evalFiles[name] = await hashFile(path, `data.eval.${name}`, onProgress);
   return {
     format: 1,
-    name: settings.name ?? nameOf(runFile),
+    name: settings.name ?? runNameOf(runFile),
     engine: settings.engine,
     created: new Date().toISOString(),
     runFile,

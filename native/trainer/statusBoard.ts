@@ -1,5 +1,6 @@
 /** status.json, renewed while the process lives, and the terminal's line. */
 import { hostname } from "node:os";
+import { duration } from "../../core/run/duration";
 import type { RunActivity, RunState, RunStatus } from "../../core/run/folder";
 
 /** Milliseconds between heartbeats. */
@@ -115,13 +116,4 @@ export class StatusBoard {
       this.onlooker.note(`status.json could not be written: ${String(error)}`);
     }
   }
-}
-
-/** `1 h 05 min`, `3 min 20 s`, `12 s`. */
-export function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  const pad = (n: number) => String(n).padStart(2, "0");
-  if (s < 3600) return `${Math.floor(s / 60)} min ${pad(s % 60)} s`;
-  return `${Math.floor(s / 3600)} h ${pad(Math.floor((s % 3600) / 60))} min`;
 }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunDescription } from "../../core/run/folder";
+import { runFolderName } from "../../core/run/names";
 import {
   formatRunFileError,
   type Override,
@@ -258,17 +259,12 @@ function rewardOf(
 
 /** A folder for a run that was not given one: `.forksight/runs/<name>-<date>` under the working directory, not there yet. */
 export function freshFolder(name: string, now: Date): string {
-  const stamp = now
-    .toISOString()
-    .slice(0, 19)
-    .replace(/[-:]/g, "")
-    .replace("T", "-");
-  const safe = name.replace(/[^A-Za-z0-9._-]+/g, "-") || "run";
+  const stem = runFolderName(name, now);
   for (let n = 1; ; n++) {
     const folder = resolve(
       ".forksight",
       "runs",
-      n === 1 ? `${safe}-${stamp}` : `${safe}-${stamp}-${n}`,
+      n === 1 ? stem : `${stem}-${n}`,
     );
     if (!existsSync(folder)) return folder;
   }

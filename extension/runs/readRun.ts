@@ -1,0 +1,157 @@
+/** A run folder to a snapshot. Nothing here throws on what a folder holds: it may come from anywhere. */
+import { readFile, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, join } from "node:path";
+import {
+  HEARTBEAT_PERIOD,
+  isAlive,
+  RUN_FOLDER,
+  type RunStatus,
+} from "../../core/run/folder";
+import {
+  type Read,
+  readDescription,
+  readMetrics,
+  readStatus,
+} from "../../core/run/readFolder";
+import type { Run, ShownState } from "./run";
+import { readTail } from "./tail";
+
+/** run.json and status.json are a few kilobytes; what is larger is not read. */
+const LARGEST_JSON = 4 << 20;
+
+/** Where a run lies among the others. */
+export interface FoundRun {
+  readonly folder: string;
+  readonly group?: string;
+}
+
+/** What a status is judged by. */
+export interface Surroundings {
+  /** Unix time, milliseconds. */
+  readonly now: number;
+  readonly host: string;
+  readonly isProcess: (pid: number) => boolean;
+}
+
+/** This machine, now. */
+export function surroundings(): Surroundings {
+  return { now: Date.now(), host: hostname(), isProcess };
+}
+
+/** Reads run.json, status.json and the end of metrics.jsonl. Never throws. */
+export async function readRun(
+  { folder, group }: FoundRun,
+  around = surroundings(),
+): Promise<Run> {
+  const place = { folder, ...(group !== undefined && { group }) };
+  const description = await readJson(folder, RUN_FOLDER.run, readDescription);
+  if (description === undefined || !description.ok) {
+    const problem = description?.message ?? `${RUN_FOLDER.run} is missing`;
+    return { ...place, name: basename(folder), state: "unreadable", problem };
+  }
+  const { value } = description;
+  const name = value.name || basename(folder);
+  const run = { ...place, name, description: value };
+  const status = await readJson(folder, RUN_FOLDER.status, readStatus);
+  const latest = await readLatest(folder);
+  const known = { ...run, ...(latest && { latest }) };
+  if (status === undefined) return { ...known, ...(await without(folder)) };
+  if (!status.ok)
+    return { ...known, state: "unreadable", problem: status.message };
+  const state = stateOf(status.value, around);
+  return {
+    ...known,
+    state,
+    status: status.value,
+    ...(state === "failed" && { problem: status.value.message }),
+  };
+}
+
+/**
+ * What a status means here and now. A process id counts only on its own host, and only once a heartbeat is overdue:
+ * containers share a host's name and not its processes.
+ */
+export function stateOf(
+  status: RunStatus,
+  { now, host, isProcess }: Surroundings,
+): ShownState {
+  if (status.state !== "preparing" && status.state !== "running")
+    return status.state;
+  if (!isAlive(status, now)) return "interrupted";
+  const overdue = now - Date.parse(status.heartbeat) > HEARTBEAT_PERIOD;
+  const gone =
+    overdue &&
+    status.host === host &&
+    status.pid !== undefined &&
+    !isProcess(status.pid);
+  return gone ? "interrupted" : status.state;
+}
+
+/** Changes whenever one of the files that `readRun` reads does. Never throws. */
+export async function fingerprint(folder: string): Promise<string> {
+  const names = [RUN_FOLDER.run, RUN_FOLDER.status, RUN_FOLDER.metrics];
+  const marks = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        ({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`,
+        () => "-",
+      ),
+    ),
+  );
+  return marks.join(", ");
+}
+
+/** A run that has written no status is just being started, unless it was written long ago. */
+async function without(
+  folder: string,
+): Promise<Pick<Run, "state" | "problem">> {
+  const age = await stat(join(folder, RUN_FOLDER.run)).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => Infinity,
+  );
+  return age < HEARTBEAT_PERIOD
+    ? { state: "preparing" }
+    : { state: "interrupted", problem: `${RUN_FOLDER.status} is missing` };
+}
+
+async function readLatest(folder: string) {
+  try {
+    const tail = await readTail(join(folder, RUN_FOLDER.metrics));
+    return readMetrics(tail).lines.at(-1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** undefined where the file is not there. */
+async function readJson<T>(
+  folder: string,
+  name: string,
+  read: (text: string) => Read<T>,
+): Promise<Read<T> | undefined> {
+  const file = join(folder, name);
+  const failed = (what: string): Read<T> => ({
+    ok: false,
+    message: `${name}: ${what}`,
+  });
+  try {
+    const { size } = await stat(file);
+    if (size > LARGEST_JSON)
+      return failed(`it has ${size} bytes, more than a run would write`);
+    const result = read(await readFile(file, "utf8"));
+    return result.ok ? result : failed(result.message);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    return failed((error as Error).message);
+  }
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
