@@ -3,10 +3,14 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ModelIdentity } from "../../../core/annotation/scoredTrace";
 import { EngineFailure } from "../failure";
-import { GgufError } from "./cursor";
+import { GgufError } from "../../../core/gguf/cursor";
 import { readGgufHeader } from "./header";
-import type { GgufHeader, GgufTensor, GgufValue } from "./header";
-import { FILE_TYPES } from "./tensorTypes";
+import type {
+  GgufHeader,
+  GgufTensor,
+  GgufValue,
+} from "../../../core/gguf/header";
+import { FILE_TYPES } from "../../../core/gguf/tensorTypes";
 
 /** A GGUF model that could be read and is whole; whether it can be scored with is said by `unsupportedReason`. */
 export interface ModelFile extends ModelIdentity {
