@@ -37,6 +37,7 @@ export const HELP = `forksight: where a reasoning model hesitated
 Usage: forksight annotate FILE [options]
        forksight train RUN.forksight.yaml [options]    (train --help)
        forksight resume FOLDER                         (resume --help)
+       forksight adapter IN OUT [--base MODEL]         (adapter --help)
 
 FILE is a text or Markdown file, or rollouts in JSONL or JSON.
 

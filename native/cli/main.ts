@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
+/** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`, `adapter IN OUT`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { adapterCommand } from "./adapter";
 import { annotateFile } from "./annotateFile";
 import { HELP, parseCommand } from "./arguments";
 import { isTrainCommand, trainCommand } from "./train";
@@ -19,6 +20,10 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (isTrainCommand(args)) return trainCommand(args, ownVersion());
   process.stdout.on("error", stopWithReader);
+  if (args[0] === "adapter") {
+    await write(await adapterCommand(args.slice(1)));
+    return 0;
+  }
   const command = parseCommand(args);
   if (command.kind === "help") {
     await write(HELP);

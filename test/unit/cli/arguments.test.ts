@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseAdapterCommand } from "../../../native/cli/adapter";
 import { parseCommand } from "../../../native/cli/arguments";
 import { UsageError } from "../../../native/cli/usageError";
 
@@ -76,5 +77,22 @@ describe("parseCommand", () => {
   ])("refuses %j and says why", (args, why) => {
     expect(() => parseCommand(args)).toThrow(UsageError);
     expect(() => parseCommand(args)).toThrow(why);
+  });
+});
+
+describe("parseAdapterCommand", () => {
+  it("takes two paths and the base model", () => {
+    expect(parseAdapterCommand(["a.gguf", "out", "--base", "m.gguf"])).toEqual({
+      kind: "convert",
+      input: "a.gguf",
+      output: "out",
+      base: "m.gguf",
+    });
+    expect(parseAdapterCommand(["-h"])).toEqual({ kind: "help" });
+  });
+
+  it("says what is wrong", () => {
+    for (const args of [[], ["a"], ["a", "b", "c"], ["a", "b", "--bse", "m"]])
+      expect(() => parseAdapterCommand(args)).toThrow(UsageError);
   });
 });

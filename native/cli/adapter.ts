@@ -1,0 +1,62 @@
+/** `forksight adapter`: a PEFT folder to a GGUF adapter, or back. */
+import { parseArgs } from "node:util";
+import { UsageError } from "./usageError";
+
+export const ADAPTER_HELP = `forksight adapter: LoRA adapters from PEFT to GGUF and back
+
+Usage: forksight adapter PEFT_FOLDER ADAPTER.gguf [--base MODEL]
+       forksight adapter ADAPTER.gguf PEFT_FOLDER [--base MODEL]
+
+  --base MODEL   the base model: its GGUF file or its Hugging Face folder. From PEFT to GGUF where adapter_config.json
+                 names no folder of this machine; from GGUF to PEFT for llama, and to have it named in adapter_config.json
+
+Exit code: 0, 1 for an error in the input, 2 for wrong usage.
+`;
+
+export type AdapterCommand =
+  | { readonly kind: "help" }
+  | {
+      readonly kind: "convert";
+      readonly input: string;
+      readonly output: string;
+      readonly base: string | undefined;
+    };
+
+/** @param args after `adapter`. @throws UsageError */
+export function parseAdapterCommand(args: readonly string[]): AdapterCommand {
+  const { values, positionals } = parsed(args);
+  if (values.help) return { kind: "help" };
+  const [input, output, ...more] = positionals;
+  if (input === undefined || output === undefined || more.length > 0)
+    throw new UsageError(
+      "adapter takes two paths: what is converted, and what it becomes.",
+    );
+  return { kind: "convert", input, output, base: values.base };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        base: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+      allowPositionals: true,
+      strict: true,
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(message.split(". ")[0] ?? message);
+  }
+}
+
+/** Runs the command in this process. @throws UsageError, and errors that name the file. @returns the text for stdout */
+export async function adapterCommand(args: readonly string[]): Promise<string> {
+  const command = parseAdapterCommand(args);
+  if (command.kind === "help") return ADAPTER_HELP;
+  const { convertAdapter } = await import("../exchange/adapterFiles");
+  const { input, output, base } = command;
+  const made = convertAdapter(input, output, base);
+  return `${made.output}: ${made.pairs} LoRA pairs, from ${made.from}\n`;
+}
