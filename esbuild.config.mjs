@@ -51,6 +51,8 @@ const builds = [
     ...shared,
     // The panels: each a script and a style sheet of its own name.
     entryPoints: [
+      { in: "webview/launch/main.ts", out: "launch" },
+      { in: "webview/launch/launch.css", out: "launch" },
       { in: "webview/statistics/main.ts", out: "statistics" },
       { in: "webview/statistics/statistics.css", out: "statistics" },
     ],

@@ -9,6 +9,9 @@ import { Failures } from "./engine/failures";
 import { registerRemedies } from "./engine/remedies";
 import { ScoringProgress } from "./engine/scoringProgress";
 import { StatusItem } from "./engine/statusItem";
+import { LaunchPanels } from "./launch/launchPanels";
+import { RunFacts } from "./launch/runFacts";
+import { Surroundings } from "./launch/surroundings";
 import { Annotations } from "./inspect/annotations";
 import { Annotator } from "./inspect/annotator";
 import { ContextKeys } from "./inspect/contexts";
@@ -20,6 +23,7 @@ import { ParagraphLens } from "./inspect/paragraphLens";
 import { Scoring } from "./inspect/scoring";
 import { StatisticsView } from "./inspect/statisticsView";
 import { TraceCache } from "./inspect/traceCache";
+import { DOWNLOADS } from "./models/chooseModel";
 import { CudaBackEnd } from "./models/cudaBackEnd";
 import { Models } from "./models/modelInForce";
 import { OpenFiles } from "./records/openFiles";
@@ -84,6 +88,18 @@ export function activate(context: vscode.ExtensionContext): void {
     new EmbeddedEngine(context.asAbsolutePath("dist/cli.mjs")),
   ]);
   const launcher = new Launcher(engines, runs);
+  const launchPanels = new LaunchPanels(registrar(failures), models, {
+    extensionUri: context.extensionUri,
+    failures,
+    facts: new RunFacts(),
+    surroundings: () =>
+      new Surroundings(
+        engines.all,
+        engine!,
+        models.pocketPath,
+        vscode.Uri.joinPath(context.globalStorageUri, DOWNLOADS).fsPath,
+      ),
+  });
   const everything = { scheme: "*" };
   const lens = new ParagraphLens(annotations);
   context.subscriptions.push(
@@ -119,6 +135,7 @@ export function activate(context: vscode.ExtensionContext): void {
     opened,
     runs,
     new RunsView(runs, opened),
+    launchPanels,
     ...registerRunCommands(registrar(failures), {
       runs,
       opened,

@@ -51,6 +51,9 @@ export interface SettingField {
 /** Settings that name a file or a folder; `data.eval` names several. Relative paths are relative to the run file. */
 export const PATH_FIELDS = ["model", "data.train", "reward.file"] as const;
 
+/** Beyond this a limit only keeps a number finite, and says nothing to a person. */
+const TELLING = 1e6;
+
 const ROOT = runJsonSchema() as SettingSchema;
 
 /** The schema of a setting or section, [] for the whole; undefined where there is none. */
@@ -136,9 +139,6 @@ function kindOf(schema: SettingSchema, name: string): FieldKind {
       return PATH_FIELDS.some((one) => one === name) ? "path" : "text";
   }
 }
-
-/** Beyond this a limit only keeps a number finite, and says nothing to a person. */
-const TELLING = 1e6;
 
 function limitsOf(schema: SettingSchema): string {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;

@@ -30,7 +30,7 @@ interface ModelItem extends vscode.QuickPickItem {
 }
 
 /** Folder within the extension's storage that downloads go to. */
-const DOWNLOADS = "models";
+export const DOWNLOADS = "models";
 
 /** Asks which model scores, and writes it to the setting. The open annotations follow by themselves. */
 export async function chooseModel(parts: {

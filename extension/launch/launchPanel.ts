@@ -1,0 +1,253 @@
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import * as vscode from "vscode";
+import { launchHtml } from "../../core/panels/launchHtml";
+import {
+  type FormState,
+  type FromLaunchPanel,
+  readFromLaunchPanel,
+  type ToLaunchPanel,
+} from "../../core/panels/launchProtocol";
+import { checkForm, type FormValues } from "../../core/run/runForm";
+import type { Failures } from "../engine/failures";
+import { formRoot, typedPaths } from "./formPaths";
+import type { RunFacts } from "./runFacts";
+import { readText, saveAs, saveBack, type SavedFile } from "./saveRunFile";
+import type { Surroundings } from "./surroundings";
+
+/** What a panel works with. */
+export interface LaunchParts {
+  readonly extensionUri: vscode.Uri;
+  readonly failures: Failures;
+  readonly facts: RunFacts;
+  readonly surroundings: () => Surroundings;
+}
+
+/** One launch panel: the form of one run file, new or saved. */
+export class LaunchPanel {
+  private readonly surroundings: Surroundings;
+  private readonly subscriptions: vscode.Disposable[] = [];
+  /** As the form's file was when the form was read from it, or saved to it. */
+  private saved: SavedFile | undefined;
+  private asking = new AbortController();
+
+  /**
+   * @param form what the page shall show where it has kept nothing of its own
+   * @param saved the file that it comes from, if any
+   */
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    private form: FormState,
+    saved: SavedFile | undefined,
+    private readonly parts: LaunchParts,
+  ) {
+    this.saved = saved;
+    this.surroundings = parts.surroundings();
+    const root = vscode.Uri.joinPath(parts.extensionUri, "dist", "webview");
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [root] };
+    const uriOf = (name: string) =>
+      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
+    this.subscriptions.push(
+      this.surroundings,
+      this.surroundings.onDidChange(() => this.post(this.surroundings.message)),
+      vscode.workspace.onDidGrantWorkspaceTrust(() =>
+        this.post(this.surroundings.message),
+      ),
+      webview.onDidReceiveMessage((message: unknown) => {
+        const known = readFromLaunchPanel(message);
+        if (known !== undefined) void this.receive(known);
+      }),
+    );
+    panel.onDidDispose(() => this.dispose());
+    this.showTitle();
+    webview.html = launchHtml({
+      nonce: randomBytes(16).toString("base64url"),
+      scriptUri: uriOf("launch.js"),
+      styleUri: uriOf("launch.css"),
+      cspSource: webview.cspSource,
+    });
+    this.surroundings.look();
+  }
+
+  /** Absolute path of the run file; undefined for a form that was never saved. */
+  get file(): string | undefined {
+    return this.saved?.file;
+  }
+
+  private async receive(message: FromLaunchPanel): Promise<void> {
+    try {
+      await this.act(message);
+    } catch (error) {
+      if (!(error instanceof vscode.CancellationError))
+        void this.parts.failures.show(error, true);
+    }
+  }
+
+  private async act(message: FromLaunchPanel): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        if (message.form === undefined)
+          this.post({ type: "form", form: this.form });
+        else this.form = message.form;
+        this.post(this.surroundings.message);
+        await this.tellFacts(this.form.values);
+        break;
+      case "changed":
+        this.form = { ...this.form, values: message.values };
+        await this.tellFacts(message.values);
+        break;
+      case "browse":
+        await this.browse(message);
+        break;
+      case "save":
+        await this.save(message.values, message.as);
+        break;
+      case "launch":
+        await this.launch(message.values);
+        break;
+      case "remedy":
+        await this.surroundings.mend(message.engine);
+        break;
+      case "manageTrust":
+        await vscode.commands.executeCommand("workbench.trust.manage");
+        break;
+      case "openFile":
+        if (this.file !== undefined)
+          await vscode.window.showTextDocument(vscode.Uri.file(this.file));
+        break;
+      case "openLine":
+        await this.openLine(message.path, message.line);
+        break;
+    }
+  }
+
+  /** Answers only the newest question. */
+  private async tellFacts(values: FormValues): Promise<void> {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    try {
+      const facts = await this.parts.facts.of(values, this.root, signal);
+      if (!signal.aborted) this.post({ type: "facts", facts });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  private async browse({
+    field,
+    folder,
+    row,
+  }: Extract<FromLaunchPanel, { type: "browse" }>): Promise<void> {
+    const chosen = await vscode.window.showOpenDialog({
+      title: folder
+        ? "Choose a model folder"
+        : (TITLES[field] ?? "Choose a file"),
+      openLabel: "Choose",
+      canSelectFiles: !folder,
+      canSelectFolders: folder,
+      ...(this.root !== undefined && {
+        defaultUri: vscode.Uri.file(this.root),
+      }),
+      ...(!folder && FILTERS[field] && { filters: FILTERS[field] }),
+    });
+    const uri = chosen?.[0];
+    if (uri === undefined) return;
+    this.post({
+      type: "picked",
+      field,
+      path: uri.fsPath,
+      ...(row !== undefined && { row }),
+    });
+  }
+
+  /** @returns whether it is saved */
+  private async save(values: FormValues, isAs: boolean): Promise<boolean> {
+    const settings = typedPaths(checkForm(values).written, this.root);
+    const saved =
+      this.saved === undefined || isAs
+        ? await saveAs(settings)
+        : await saveBack(settings, this.saved);
+    if (saved === undefined) return false;
+    this.saved = saved;
+    this.form = { ...this.form, values, file: saved.file };
+    this.showTitle();
+    this.post({ type: "saved", file: saved.file });
+    vscode.window.setStatusBarMessage(
+      `$(check) Saved ${path.basename(saved.file)}`,
+      4000,
+    );
+    return true;
+  }
+
+  private async launch(values: FormValues): Promise<void> {
+    if (!vscode.workspace.isTrusted) {
+      await vscode.commands.executeCommand("workbench.trust.manage");
+      return;
+    }
+    const [problem] = checkForm(values).problems;
+    if (problem !== undefined)
+      throw new Error(`${problem.field}: ${problem.message}.`);
+    if (!(await this.save(values, false)) || this.file === undefined) return;
+    await vscode.commands.executeCommand(
+      "forksight.launchRunFile",
+      vscode.Uri.file(this.file),
+    );
+  }
+
+  private async openLine(file: string, line: number): Promise<void> {
+    const at = new vscode.Position(Math.max(0, line - 1), 0);
+    await vscode.window.showTextDocument(vscode.Uri.file(file), {
+      viewColumn: vscode.ViewColumn.Beside,
+      selection: new vscode.Range(at, at),
+    });
+  }
+
+  private get root(): string | undefined {
+    return formRoot(this.file ?? "");
+  }
+
+  private showTitle(): void {
+    this.panel.title =
+      this.file === undefined
+        ? "New Training Run"
+        : path.basename(this.file).replace(/\.forksight\.ya?ml$/i, "");
+  }
+
+  private post(message: ToLaunchPanel): void {
+    void this.panel.webview.postMessage(message);
+  }
+
+  private dispose(): void {
+    this.asking.abort();
+    for (const one of this.subscriptions) one.dispose();
+  }
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  model: "Choose a model",
+  "data.train": "Choose the training data",
+  "data.eval": "Choose an evaluation set",
+  "reward.file": "Choose the reward's file",
+};
+
+const DATA = {
+  "Data sets (JSON Lines)": ["jsonl", "ndjson"],
+  "All files": ["*"],
+};
+const FILTERS: Readonly<Record<string, Record<string, string[]>>> = {
+  model: { "GGUF models": ["gguf"], "All files": ["*"] },
+  "data.train": DATA,
+  "data.eval": DATA,
+  "reward.file": { Programs: ["js", "mjs", "py"], "All files": ["*"] },
+};
+
+/** The file that a panel was kept with, as it is now; undefined where it is gone or there was none. */
+export async function savedFileOf(
+  file: string,
+): Promise<SavedFile | undefined> {
+  if (file === "") return undefined;
+  const text = await readText(vscode.Uri.file(file)).catch(() => undefined);
+  return text === undefined ? undefined : { file, text };
+}
