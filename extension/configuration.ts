@@ -31,6 +31,7 @@ export interface Settings {
   readonly annotateOnOpen: boolean;
   readonly idleUnloadMinutes: number;
   readonly cacheSizeMB: number;
+  readonly notifyRuns: boolean;
 }
 
 /** Reads the settings for a document. A value of the wrong type, as a hand-written settings.json may hold, gives way to the default. */
@@ -70,6 +71,7 @@ export function readSettings(scope?: vscode.Uri): Settings {
     annotateOnOpen: value("annotateOnOpen", false),
     idleUnloadMinutes: value("idleUnloadMinutes", 10, atLeast(0)),
     cacheSizeMB: value("cacheSizeMB", 512, atLeast(0)),
+    notifyRuns: value("notifyRuns", true),
   };
 }
 

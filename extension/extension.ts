@@ -1,6 +1,8 @@
 /** The entry of the extension: puts the parts together and takes them apart again. */
 import * as vscode from "vscode";
 import { SECTION, readSettings } from "./configuration";
+import { ComparisonFiles } from "./arms/comparison";
+import { Comparisons } from "./arms/comparisons";
 import { registerCommands } from "./commands";
 import { Engine } from "./engine/engine";
 import { EmbeddedEngine } from "./engines/embedded";
@@ -35,8 +37,10 @@ import { registrar } from "./registrar";
 import { Launcher } from "./runs/launcher";
 import { OpenedPlaces } from "./runs/openedPlaces";
 import { registerRunCommands } from "./runs/runCommands";
+import { RunNotices } from "./runs/runNotices";
 import { Runs } from "./runs/runs";
 import { RunsView } from "./runs/runsView";
+import { TrainTasks } from "./runs/trainTasks";
 
 /** Settings that the scores depend on: a change has what is shown scored again. */
 const SCORED_BY = [
@@ -84,9 +88,8 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   const opened = new OpenedPlaces(context.workspaceState);
   const runs = new Runs(opened);
-  const engines = new Engines([
-    new EmbeddedEngine(context.asAbsolutePath("dist/cli.mjs")),
-  ]);
+  const cliFile = context.asAbsolutePath("dist/cli.mjs");
+  const engines = new Engines([new EmbeddedEngine(cliFile)]);
   const launcher = new Launcher(engines, runs);
   const launchPanels = new LaunchPanels(registrar(failures), models, {
     extensionUri: context.extensionUri,
@@ -100,6 +103,15 @@ export function activate(context: vscode.ExtensionContext): void {
         vscode.Uri.joinPath(context.globalStorageUri, DOWNLOADS).fsPath,
       ),
   });
+  const comparisons = new Comparisons(
+    new ComparisonFiles(
+      vscode.Uri.joinPath(context.globalStorageUri, "comparisons").fsPath,
+    ),
+    runs,
+    engines,
+    launcher,
+    (line) => log.warn(line),
+  );
   const everything = { scheme: "*" };
   const lens = new ParagraphLens(annotations);
   context.subscriptions.push(
@@ -134,13 +146,18 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRemedies(() => annotator.refresh()),
     opened,
     runs,
-    new RunsView(runs, opened),
     launchPanels,
+    comparisons,
+    new RunsView(runs, opened, comparisons),
+    new RunNotices(runs, () => false),
+    vscode.tasks.registerTaskProvider("forksight", new TrainTasks(cliFile)),
     ...registerRunCommands(registrar(failures), {
       runs,
       opened,
       engines,
       launcher,
+      comparisons,
+      importers: [],
     }),
     ...registerCommands({
       context,

@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
 import { freshFolder, type Launcher } from "./launcher";
 
-/** Run files of a workspace; those that comparisons keep in run folders are not for launching. */
-export const RUN_FILES = "**/*.forksight.{yaml,yml}";
+const RUN_FILES = "**/*.forksight.{yaml,yml}";
+/** Comparisons keep run files of their own among the runs: those are not for launching. */
 const NOT_IN = "**/{node_modules,.forksight}/**";
 const RUN_FILE = /\.forksight\.ya?ml$/i;
 /** More would not be read in a list. */
@@ -30,7 +30,7 @@ export async function runFileOf(
   if (argument instanceof vscode.Uri) return argument;
   const active = vscode.window.activeTextEditor?.document.uri;
   if (active !== undefined && RUN_FILE.test(active.path)) return active;
-  const files = await vscode.workspace.findFiles(RUN_FILES, NOT_IN, MOST_FILES);
+  const files = await findRunFiles();
   if (files.length === 0) {
     const NEW = "New Training Run";
     const chosen = await vscode.window.showInformationMessage(
@@ -46,6 +46,11 @@ export async function runFileOf(
     .sort((a, b) => a.label.localeCompare(b.label));
   const picked = await vscode.window.showQuickPick(items, { title });
   return picked?.uri;
+}
+
+/** The workspace's run files. */
+export async function findRunFiles(): Promise<vscode.Uri[]> {
+  return vscode.workspace.findFiles(RUN_FILES, NOT_IN, MOST_FILES);
 }
 
 /** Shows runs in the dashboard. @param folders run folders */

@@ -66,7 +66,7 @@ export class Launcher {
 
   /** Starts the trainer with a progress notification that can be cancelled; the run is then in the list. */
   async launch(
-    { runFile, engine, trustRewards, name }: Launchable,
+    { runFile, engine, trustRewards, name }: Omit<Launchable, "settings">,
     folder: string,
     overrides: readonly Override[] = [],
   ): Promise<void> {

@@ -2,9 +2,11 @@
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
+import { divergenceOf } from "../../core/run/divergence";
 import {
   HEARTBEAT_PERIOD,
   isAlive,
+  type MetricsLine,
   RUN_FOLDER,
   type RunStatus,
 } from "../../core/run/folder";
@@ -14,7 +16,8 @@ import {
   readMetrics,
   readStatus,
 } from "../../core/run/readFolder";
-import type { Run, ShownState } from "./run";
+import { isProcess } from "./processes";
+import { isLiveState, type Run, type ShownState } from "./run";
 import { readTail } from "./tail";
 
 /** run.json and status.json are a few kilobytes; what is larger is not read. */
@@ -54,7 +57,8 @@ export async function readRun(
   const name = value.name || basename(folder);
   const run = { ...place, name, description: value };
   const status = await readJson(folder, RUN_FOLDER.status, readStatus);
-  const latest = await readLatest(folder);
+  const lines = await readLast(folder);
+  const latest = lines.at(-1);
   const known = { ...run, ...(latest && { latest }) };
   if (status === undefined) return { ...known, ...(await without(folder)) };
   if (!status.ok)
@@ -65,6 +69,7 @@ export async function readRun(
     state,
     status: status.value,
     ...(state === "failed" && { problem: status.value.message }),
+    ...(isLiveState(state) && (await liveFacts(folder, lines))),
   };
 }
 
@@ -76,8 +81,7 @@ export function stateOf(
   status: RunStatus,
   { now, host, isProcess }: Surroundings,
 ): ShownState {
-  if (status.state !== "preparing" && status.state !== "running")
-    return status.state;
+  if (!isLiveState(status.state)) return status.state;
   if (!isAlive(status, now)) return "interrupted";
   const overdue = now - Date.parse(status.heartbeat) > HEARTBEAT_PERIOD;
   const gone =
@@ -90,7 +94,8 @@ export function stateOf(
 
 /** Changes whenever one of the files that `readRun` reads does. Never throws. */
 export async function fingerprint(folder: string): Promise<string> {
-  const names = [RUN_FOLDER.run, RUN_FOLDER.status, RUN_FOLDER.metrics];
+  const { run, status, metrics, stop } = RUN_FOLDER;
+  const names = [run, status, metrics, stop];
   const marks = await Promise.all(
     names.map((name) =>
       stat(join(folder, name)).then(
@@ -115,13 +120,25 @@ async function without(
     : { state: "interrupted", problem: `${RUN_FOLDER.status} is missing` };
 }
 
-async function readLatest(folder: string) {
+/** The last lines of metrics that are whole and in order, oldest first. */
+async function readLast(folder: string): Promise<readonly MetricsLine[]> {
   try {
-    const tail = await readTail(join(folder, RUN_FOLDER.metrics));
-    return readMetrics(tail).lines.at(-1);
+    return readMetrics(await readTail(join(folder, RUN_FOLDER.metrics))).lines;
   } catch {
-    return undefined;
+    return [];
   }
+}
+
+async function liveFacts(
+  folder: string,
+  lines: readonly MetricsLine[],
+): Promise<Pick<Run, "isStopping" | "divergence">> {
+  const divergence = divergenceOf(lines);
+  const isStopping = await stat(join(folder, RUN_FOLDER.stop)).then(
+    () => true,
+    () => false,
+  );
+  return { isStopping, ...(divergence && { divergence }) };
 }
 
 /** undefined where the file is not there. */
@@ -144,14 +161,5 @@ async function readJson<T>(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     return failed((error as Error).message);
-  }
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -1,3 +1,4 @@
+import type { Divergence } from "../../core/run/divergence";
 import type {
   MetricsLine,
   RunDescription,
@@ -21,6 +22,9 @@ export interface Run {
   readonly status?: RunStatus;
   /** The last whole line of metrics.jsonl. */
   readonly latest?: MetricsLine;
+  /** Of a live run: whether it was asked to stop, and what has gone wrong with it. */
+  readonly isStopping?: boolean;
+  readonly divergence?: Divergence;
   /**
    * The comparison it belongs to: the name of the folder between the place where runs are kept and the run's own, as
    * "Compare Arms" makes it. Undefined for a run by itself.
@@ -30,6 +34,10 @@ export interface Run {
 
 /** Whether a trainer is at work on it. */
 export function isLive({ state }: Run): boolean {
+  return isLiveState(state);
+}
+
+export function isLiveState(state: ShownState): boolean {
   return state === "preparing" || state === "running";
 }
 

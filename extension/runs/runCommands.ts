@@ -1,14 +1,28 @@
 import * as vscode from "vscode";
+import { compareArms } from "../arms/compareArms";
+import type { Comparisons } from "../arms/comparisons";
 import type { Engines } from "../engines/engines";
 import type { Register } from "../registrar";
+import { deleteRuns } from "./deleteRuns";
+import { extendRun } from "./extendRun";
+import type { RunImporter } from "./importer";
 import { launchRunFile } from "./launchRunFile";
 import type { Launcher } from "./launcher";
 import type { OpenedPlaces } from "./openedPlaces";
+import {
+  openLog,
+  openRunFile,
+  openSettings,
+  reveal,
+  revealInOS,
+} from "./openRunFiles";
 import { openRuns } from "./openRuns";
-import { foldersOf } from "./runArgument";
 import { isLive, isResumable, type Run } from "./run";
+import { foldersOf } from "./runArgument";
+import type { GroupRow } from "./runRows";
 import type { Runs } from "./runs";
 import { runDescription, runName } from "./runText";
+import { stopRun } from "./stopRun";
 
 /** What the commands of runs act on. */
 export interface RunParts {
@@ -16,52 +30,103 @@ export interface RunParts {
   readonly opened: OpenedPlaces;
   readonly engines: Engines;
   readonly launcher: Launcher;
+  readonly comparisons: Comparisons;
+  readonly importers: readonly RunImporter[];
 }
 
-/** Registers the commands of the view "Runs". A command without a run asks for one. */
+const ANY = (): boolean => true;
+const READABLE = (run: Run): boolean => run.description !== undefined;
+
+/** Registers the commands of the view "Runs". A command that is given no run asks for one. */
 export function registerRunCommands(
   register: Register,
   parts: RunParts,
 ): vscode.Disposable[] {
-  const { runs, opened, engines, launcher } = parts;
+  const { runs, opened, engines, launcher, comparisons, importers } = parts;
+
+  /** A command on runs: those it is called with, or one that the user picks among the fitting ones. */
+  const onRuns = (
+    name: string,
+    title: string,
+    fits: (run: Run) => boolean,
+    act: (runs: readonly Run[]) => Promise<void>,
+  ) =>
+    register(name, async (argument?: unknown, selected?: unknown) => {
+      const asked = foldersOf(argument, selected);
+      const chosen =
+        asked.length > 0
+          ? asked
+              .map((folder) => runs.get(folder))
+              .filter((run) => run !== undefined)
+              .filter(fits)
+          : await pickRun(runs.all().filter(fits), title);
+      if (chosen.length > 0) await act(chosen);
+    });
+  /** The same, one run after another. */
+  const onEach = (
+    name: string,
+    title: string,
+    fits: (run: Run) => boolean,
+    act: (run: Run) => Promise<void>,
+  ) =>
+    onRuns(name, title, fits, async (chosen) => {
+      for (const run of chosen) await act(run);
+    });
+
   return [
     register("launchRunFile", (file?: unknown) =>
       launchRunFile(launcher, file),
     ),
-    register("openRuns", () => openRuns(opened)),
-    register("stopRun", async (argument?: unknown, selected?: unknown) => {
-      for (const run of await chosen(argument, selected, "Stop", isLive))
-        await engines.get(run.description?.engine ?? "")?.stop(run.folder);
-    }),
-    register("resumeRun", async (argument?: unknown, selected?: unknown) => {
-      for (const run of await chosen(argument, selected, "Resume", isResumable))
-        await launcher.resume(run.folder);
-    }),
+    register("compareArms", (file?: unknown) =>
+      compareArms(launcher, comparisons, file),
+    ),
+    register("openRuns", () => openRuns(runs, opened, importers)),
+    register("refreshRuns", () => runs.refresh()),
+    onEach("stopRun", "Stop Run", isLive, (run) => stopRun(engines, run)),
+    onEach("resumeRun", "Resume Run", isResumable, ({ folder }) =>
+      launcher.resume(folder),
+    ),
+    onEach(
+      "extendRun",
+      "Resume Run to More Steps",
+      (run) => READABLE(run) && !isLive(run),
+      (run) => extendRun(launcher, run),
+    ),
+    onRuns(
+      "deleteRun",
+      "Delete Run",
+      (run) => !isLive(run),
+      (chosen) => deleteRuns(runs, chosen),
+    ),
+    onEach("openRunLog", "Open Log of Run", ANY, openLog),
+    onEach("openRunSettings", "Open Settings of Run", ANY, openSettings),
+    onEach("openRunFile", "Open Run File of Run", READABLE, openRunFile),
+    onEach("revealRun", "Reveal Run", ANY, reveal),
+    onEach("revealRunInOS", "Reveal Run", ANY, revealInOS),
+    onRuns("copyRunPath", "Copy Path of Run", ANY, async (chosen) =>
+      vscode.env.clipboard.writeText(
+        chosen.map(({ folder }) => folder).join("\n"),
+      ),
+    ),
+    onRuns("closeRun", "Remove Run from List", ANY, (chosen) =>
+      opened.remove(chosen.map(({ folder }) => folder)),
+    ),
+    register("continueComparison", ({ folder }: GroupRow) =>
+      comparisons.goOn(folder),
+    ),
+    register("cancelComparison", ({ folder }: GroupRow) =>
+      comparisons.giveUp(folder),
+    ),
   ];
-
-  /** The runs that a command was called with, or those that the user picks among the `fitting` ones. */
-  async function chosen(
-    argument: unknown,
-    selected: unknown,
-    title: string,
-    fitting: (run: Run) => boolean,
-  ): Promise<readonly Run[]> {
-    const folders = foldersOf(argument, selected);
-    if (folders.length > 0)
-      return folders
-        .map((folder) => runs.get(folder))
-        .filter((run): run is Run => run !== undefined && fitting(run));
-    return pickRuns(runs.all().filter(fitting), title);
-  }
 }
 
-async function pickRuns(
+async function pickRun(
   among: readonly Run[],
   title: string,
 ): Promise<readonly Run[]> {
   if (among.length === 0) {
     void vscode.window.showInformationMessage(
-      `Forksight: there is no run to ${title.toLowerCase()}.`,
+      `Forksight: there is no run for "${title}" in this window.`,
     );
     return [];
   }
@@ -72,7 +137,7 @@ async function pickRuns(
       detail: run.folder,
       run,
     })),
-    { title: `${title} Run`, matchOnDescription: true, matchOnDetail: true },
+    { title, matchOnDescription: true, matchOnDetail: true },
   );
   return picked ? [picked.run] : [];
 }

@@ -15,12 +15,20 @@ export interface GroupRow {
   readonly folder: string;
   readonly name: string;
   readonly rows: readonly RunRow[];
+  /** Arms of a comparison that are still to be launched. */
+  readonly waiting: readonly string[];
 }
 
 export type Row = RunRow | GroupRow;
 
-/** @param runs newest first; a group stands where its newest run would */
-export function runRows(runs: readonly Run[]): Row[] {
+/**
+ * @param runs newest first; a group stands where its newest run would
+ * @param waitingIn the arms that wait in a group's folder
+ */
+export function runRows(
+  runs: readonly Run[],
+  waitingIn: (folder: string) => readonly string[] = () => [],
+): Row[] {
   const members = new Map<string, Run[]>();
   const order: (Run | string)[] = [];
   for (const run of runs) {
@@ -38,31 +46,32 @@ export function runRows(runs: readonly Run[]): Row[] {
   }
   return order.map((one) =>
     typeof one === "string"
-      ? groupRow(one, members.get(one)!)
+      ? groupRow(one, members.get(one)!, waitingIn(one))
       : { kind: "run", run: one },
   );
 }
 
-function groupRow(folder: string, runs: readonly Run[]): GroupRow {
+function groupRow(
+  folder: string,
+  runs: readonly Run[],
+  waiting: readonly string[],
+): GroupRow {
   const rows: RunRow[] = [];
-  const group: GroupRow = {
-    kind: "group",
-    folder,
-    name: runs[0]!.group!,
-    rows,
-  };
+  const name = runs[0]!.group!;
+  const group: GroupRow = { kind: "group", folder, name, rows, waiting };
   // Within a group the order is the one in which they were launched.
   for (const run of [...runs].reverse())
     rows.push({ kind: "run", run, parent: group });
   return group;
 }
 
-/** `2 of 4 done`, with how many are at work. */
-export function groupDescription({ rows }: GroupRow): string {
+/** `1 of 2 done, 1 at work, waiting: bottom, random`. */
+export function groupDescription({ rows, waiting }: GroupRow): string {
   const done = rows.filter(({ run }) => run.state === "done").length;
   const live = rows.filter(({ run }) => isLive(run)).length;
   return [
     `${done} of ${rows.length} done`,
     ...(live > 0 ? [`${live} at work`] : []),
+    ...(waiting.length > 0 ? [`waiting: ${waiting.join(", ")}`] : []),
   ].join(", ");
 }

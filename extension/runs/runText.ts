@@ -17,6 +17,12 @@ export const STATE_ICONS: Readonly<
   unreadable: { icon: "question", color: "disabledForeground" },
 };
 
+/** Of a run at work that has gone wrong. */
+export const DIVERGING = {
+  icon: "warning",
+  color: "list.warningForeground",
+} as const;
+
 /** A run's name as one line of plain text. */
 export function runName({ name }: Run): string {
   return shortened(visibleText(name).replaceAll("·", " "), 100);
@@ -37,7 +43,8 @@ export function runDescription(run: Run): string {
     parts.push(
       `${numberOf(latest?.reward) === undefined ? "loss" : "reward"} ${shown.toFixed(2)}`,
     );
-  if (isLive(run) && typeof status?.eta === "number")
+  if (run.isStopping) parts.push("stopping");
+  else if (isLive(run) && typeof status?.eta === "number")
     parts.push(`ETA ${duration(status.eta)}`);
   return parts.join(", ");
 }
@@ -80,7 +87,8 @@ const TELLING: readonly (readonly [path: string, label: string])[] = [
 
 /** Markdown in which nothing that a folder says is markup. */
 export function runTooltip(run: Run): string {
-  const { description, status, problem, folder } = run;
+  const { description, status, divergence, folder } = run;
+  const problem = run.problem ?? divergence?.message;
   const lines = [`**${escapeMarkdown(runName(run))}** ${run.state}`];
   const message =
     problem ?? (status?.message === "done" ? "" : status?.message);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 import { findRuns, RUNS_PLACE } from "./findRuns";
 import { fingerprint, type FoundRun, readRun } from "./readRun";
@@ -65,6 +65,11 @@ export class Runs implements vscode.Disposable {
   /** @param folder absolute path */
   get(folder: string): Run | undefined {
     return this.known.get(folder)?.run;
+  }
+
+  /** Whether the groups of this window include a folder. @param folder absolute path, which need not be there */
+  covers(folder: string): boolean {
+    return this.places().includes(dirname(folder));
   }
 
   /** Looks at all places now; resolves once what is there is known. */

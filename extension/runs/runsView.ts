@@ -1,4 +1,6 @@
 import * as vscode from "vscode";
+import type { Comparisons } from "../arms/comparisons";
+import { shortened, visibleText } from "../inspect/visibleText";
 import type { OpenedPlaces } from "./openedPlaces";
 import {
   groupDescription,
@@ -7,6 +9,7 @@ import {
   runRows,
   type RunRow,
 } from "./runRows";
+import { isLive, isResumable } from "./run";
 import type { Runs } from "./runs";
 import {
   runDescription,
@@ -14,6 +17,7 @@ import {
   runLabel,
   runName,
   runTooltip,
+  DIVERGING,
   STATE_ICONS,
 } from "./runText";
 
@@ -24,6 +28,7 @@ export class RunsView
   private readonly changed = new vscode.EventEmitter<undefined>();
   private readonly view: vscode.TreeView<Row>;
   private readonly subscriptions: vscode.Disposable[];
+  private readonly contexts = new Map<string, boolean>();
   private rows: readonly Row[] = [];
 
   readonly onDidChangeTreeData = this.changed.event;
@@ -31,8 +36,8 @@ export class RunsView
   constructor(
     private readonly runs: Runs,
     private readonly opened: OpenedPlaces,
+    private readonly comparisons: Comparisons,
   ) {
-    this.rows = runRows(runs.all());
     this.view = vscode.window.createTreeView("forksight.runs", {
       treeDataProvider: this,
       canSelectMany: true,
@@ -42,10 +47,12 @@ export class RunsView
       this.changed,
       this.view,
       runs.onDidChange(() => this.rebuild()),
+      comparisons.onDidChange(() => this.rebuild()),
       this.view.onDidChangeVisibility(({ visible }) => {
         if (visible) void runs.refresh();
       }),
     ];
+    this.rebuild();
   }
 
   getChildren(row?: Row): Row[] {
@@ -75,7 +82,8 @@ export class RunsView
     const item = new vscode.TreeItem(runName(run));
     item.id = run.folder;
     item.description = runDescription(run);
-    const { icon, color } = STATE_ICONS[run.state];
+    const { icon, color } =
+      run.divergence === undefined ? STATE_ICONS[run.state] : DIVERGING;
     item.iconPath = new vscode.ThemeIcon(
       icon,
       color === undefined ? undefined : new vscode.ThemeColor(color),
@@ -92,20 +100,35 @@ export class RunsView
   }
 
   private rebuild(): void {
-    this.rows = runRows(this.runs.all());
+    const all = this.runs.all();
+    this.rows = runRows(all, (folder) => this.comparisons.waitingIn(folder));
     this.changed.fire(undefined);
+    this.setContext("hasRuns", all.length > 0);
+    this.setContext("hasLiveRuns", all.some(isLive));
+    this.setContext("hasResumableRuns", all.some(isResumable));
+  }
+
+  /** For the `when` clauses of package.json. */
+  private setContext(name: string, value: boolean): void {
+    if (this.contexts.get(name) === value) return;
+    this.contexts.set(name, value);
+    void vscode.commands.executeCommand(
+      "setContext",
+      `forksight.${name}`,
+      value,
+    );
   }
 }
 
 function groupItem(row: GroupRow): vscode.TreeItem {
   const item = new vscode.TreeItem(
-    row.name,
+    shortened(visibleText(row.name), 100),
     vscode.TreeItemCollapsibleState.Expanded,
   );
   item.id = row.folder;
   item.description = groupDescription(row);
   item.iconPath = new vscode.ThemeIcon("layers");
-  item.contextValue = "group";
+  item.contextValue = row.waiting.length > 0 ? "group waiting" : "group";
   item.tooltip = row.folder;
   return item;
 }

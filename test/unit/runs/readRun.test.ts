@@ -131,7 +131,7 @@ describe("reading a run folder", () => {
     appendFileSync(join(folder, "metrics.jsonl"), "{}\n");
     expect(await fingerprint(folder)).not.toBe(before);
     rmSync(folder, { recursive: true });
-    expect(await fingerprint(folder)).toBe("-, -, -");
+    expect(await fingerprint(folder)).toBe("-, -, -, -");
   });
 });
 
