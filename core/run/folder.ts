@@ -52,12 +52,14 @@ export interface HashedFile {
   readonly bytes: number;
 }
 
-/** run.json */
+/**
+ * run.json. What an imported run's source does not say is empty: `seed` is -1, paths and hashes are "", `bytes` is 0.
+ */
 export interface RunDescription {
   /** Version of this format. */
   readonly format: 1;
   readonly name: string;
-  /** `embedded`, and what other trainers call themselves. */
+  /** `embedded`, and what other trainers call themselves; `trl (imported)` and the like for what was only read. */
   readonly engine: string;
   /** ISO 8601. */
   readonly created: string;
@@ -182,7 +184,8 @@ export interface RolloutLine {
   readonly advantage: number;
   /** Whether the completion reached the maximum length without ending. */
   readonly clipped: boolean;
-  readonly tokens: {
+  /** Left out where the trainer recorded none, as in rollouts that were imported. */
+  readonly tokens?: {
     /** Ids of the completion, with the end token where it was sampled. */
     readonly ids: readonly number[];
     /** nats, of the policy when the step's update began. */

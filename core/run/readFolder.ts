@@ -62,16 +62,19 @@ const rollout = z
     reward: z.number(),
     advantage: z.number(),
     clipped: z.boolean(),
-    tokens: z.looseObject({
-      ids: z.array(z.number()),
-      entropy: z.array(z.number()),
-      kept: z.array(z.union([z.literal(0), z.literal(1)])),
-    }),
+    tokens: z
+      .looseObject({
+        ids: z.array(z.number()),
+        entropy: z.array(z.number()),
+        kept: z.array(z.union([z.literal(0), z.literal(1)])),
+      })
+      .optional(),
   })
   .refine(
     ({ tokens }) =>
-      tokens.ids.length === tokens.entropy.length &&
-      tokens.ids.length === tokens.kept.length,
+      tokens === undefined ||
+      (tokens.ids.length === tokens.entropy.length &&
+        tokens.ids.length === tokens.kept.length),
     { path: ["tokens"], message: "its columns differ in length" },
   );
 

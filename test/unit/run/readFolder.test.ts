@@ -49,6 +49,13 @@ describe("readRollouts", () => {
     expect(read.bad[0]!.message).toMatch(/tokens: its columns differ/);
   });
 
+  it("takes a rollout of which no tokens were recorded", () => {
+    const bare: Record<string, unknown> = { ...ROLLOUT };
+    delete bare["tokens"];
+    const read = readRollouts(`${JSON.stringify(bare)}\n`);
+    expect(read).toEqual({ lines: [bare], bad: [], torn: "" });
+  });
+
   it("has lines that open as traces, prompt and reward in place", () => {
     const parsed = parseRecord(ROLLOUT, { index: 0, line: 1, offset: 0 });
     expect(parsed.kind).toBe("record");

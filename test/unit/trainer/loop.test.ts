@@ -84,8 +84,8 @@ describe("a run", () => {
     const all = readRollouts(
       readFileSync(join(whole.folder, "rollouts", "step-2.jsonl"), "utf8"),
     ).lines;
-    const tokens = all.flatMap(({ tokens: { entropy, kept } }) =>
-      entropy.map((nats, i) => ({ nats, kept: kept[i]! })),
+    const tokens = all.flatMap(({ tokens }) =>
+      tokens!.entropy.map((nats, i) => ({ nats, kept: tokens!.kept[i]! })),
     );
     const keptTokens = tokens.filter(({ kept }) => kept === 1);
     expect(keptTokens).toHaveLength(Math.ceil(0.2 * tokens.length));
