@@ -34,6 +34,7 @@ import { RecordLens } from "./records/recordLens";
 import { RecordCommands } from "./records/openRecord";
 import { RecordProblems } from "./records/recordProblems";
 import { registrar } from "./registrar";
+import { registerRunFileLanguage } from "./runFiles/runFileLanguage";
 import { Launcher } from "./runs/launcher";
 import { OpenedPlaces } from "./runs/openedPlaces";
 import { registerRunCommands } from "./runs/runCommands";
@@ -151,6 +152,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new RunsView(runs, opened, comparisons),
     new RunNotices(runs, () => false),
     vscode.tasks.registerTaskProvider("forksight", new TrainTasks(cliFile)),
+    registerRunFileLanguage(),
     ...registerRunCommands(registrar(failures), {
       runs,
       opened,

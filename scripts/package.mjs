@@ -42,6 +42,7 @@ const FILES = [
   "media",
   "models/pocket.gguf",
   "samples",
+  "schemas",
 ];
 
 /** Never needed in the package: 35 MB of llama.cpp's source among it. */

@@ -9,10 +9,11 @@ import {
 import { formOf, type WrittenSettings } from "../../core/run/runForm";
 import type { Models } from "../models/modelInForce";
 import type { Register } from "../registrar";
+import { isRunFile } from "../runFiles/runFile";
 import { absolutePaths } from "./formPaths";
 import { LaunchPanel, type LaunchParts, savedFileOf } from "./launchPanel";
 import { newRunForm } from "./newRunForm";
-import { RUN_FILE, type SavedFile } from "./saveRunFile";
+import type { SavedFile } from "./saveRunFile";
 
 const VIEW_TYPE = "forksight.launch";
 
@@ -65,7 +66,7 @@ export class LaunchPanels
   /** @param uri of a run file; the active editor's where left out. @throws Error where it cannot be read as YAML */
   private async openFile(uri?: vscode.Uri): Promise<void> {
     const asked = uri ?? vscode.window.activeTextEditor?.document.uri;
-    if (asked?.scheme !== "file" || !RUN_FILE.test(asked.path))
+    if (asked?.scheme !== "file" || !isRunFile(asked))
       throw new Error("Open a run file (*.forksight.yaml) on disk first.");
     const file = asked.fsPath;
     const open = [...this.panels].find((one) => one.file === file);

@@ -3,9 +3,9 @@ import path from "node:path";
 import * as vscode from "vscode";
 import type { WrittenSettings } from "../../core/run/runForm";
 import { writeRunFile } from "../../core/run/writeRunFile";
+import { isRunFile } from "../runFiles/runFile";
 import { writtenPaths } from "./formPaths";
 
-export const RUN_FILE = /\.forksight\.ya?ml$/i;
 const SUFFIX = ".forksight.yaml";
 /** Where run files go in a workspace, unless the user says otherwise. */
 const FOLDER = "runs";
@@ -137,7 +137,7 @@ async function askWhere(
   input.ignoreFocusOut = true;
   return new Promise((resolve) => {
     input.onDidAccept(() => {
-      if (!RUN_FILE.test(input.value)) {
+      if (!isRunFile(vscode.Uri.file(input.value))) {
         input.validationMessage = `The name has to end with ${SUFFIX}`;
         return;
       }
@@ -162,7 +162,7 @@ async function saveDialog(
     ...(proposal && { defaultUri: proposal }),
     filters: { "Run files": ["forksight.yaml"] },
   });
-  if (uri === undefined || RUN_FILE.test(uri.path)) return uri;
+  if (uri === undefined || isRunFile(uri)) return uri;
   return uri.with({ path: uri.path.replace(/(\.ya?ml)?$/i, SUFFIX) });
 }
 

@@ -1,0 +1,37 @@
+import { isScalar, parseDocument } from "yaml";
+import { PATH_FIELDS } from "./settingFields";
+
+/** A file that a run file names, and where in it. */
+export interface NamedFile {
+  /** Dotted name of the setting. */
+  readonly field: string;
+  /** As written; relative to the run file. */
+  readonly path: string;
+  /** UTF-16 offsets in the run file's text. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The files that a run file names; none of a text that is no YAML. */
+export function namedFiles(text: string): NamedFile[] {
+  const document = parseDocument(text);
+  if (document.errors.length > 0) return [];
+  const at = (names: readonly string[]): NamedFile[] => {
+    const node = document.getIn(names, true);
+    if (!isScalar(node) || typeof node.value !== "string" || !node.range)
+      return [];
+    const [start, end] = node.range;
+    return [{ field: names.join("."), path: node.value, start, end }];
+  };
+  let sets: string[] = [];
+  try {
+    const { data } = (document.toJS() ?? {}) as { data?: { eval?: object } };
+    sets = Object.keys(data?.eval ?? {});
+  } catch {
+    // Aliases without end: the check of the settings says so.
+  }
+  return [
+    ...PATH_FIELDS.flatMap((field) => at(field.split("."))),
+    ...sets.flatMap((set) => at(["data", "eval", set])),
+  ];
+}
