@@ -53,8 +53,12 @@ const builds = [
     entryPoints: [
       { in: "webview/launch/main.ts", out: "launch" },
       { in: "webview/launch/launch.css", out: "launch" },
+      { in: "webview/dashboard/main.ts", out: "dashboard" },
+      { in: "webview/dashboard/dashboard.css", out: "dashboard" },
       { in: "webview/statistics/main.ts", out: "statistics" },
       { in: "webview/statistics/statistics.css", out: "statistics" },
+      { in: "webview/training/main.ts", out: "training" },
+      { in: "webview/training/training.css", out: "training" },
     ],
     platform: "browser",
     target: "chrome120",

@@ -4,6 +4,8 @@ import { SECTION, readSettings } from "./configuration";
 import { ComparisonFiles } from "./arms/comparison";
 import { Comparisons } from "./arms/comparisons";
 import { registerCommands } from "./commands";
+import { DashboardPanel } from "./dashboard/dashboardPanel";
+import { TrainingView } from "./dashboard/trainingView";
 import { Engine } from "./engine/engine";
 import { EmbeddedEngine } from "./engines/embedded";
 import { Engines } from "./engines/engines";
@@ -113,6 +115,12 @@ export function activate(context: vscode.ExtensionContext): void {
     launcher,
     (line) => log.warn(line),
   );
+  const training = new TrainingView(context.extensionUri, runs);
+  const dashboard = new DashboardPanel(
+    context.extensionUri,
+    runs,
+    (error) => void failures.show(error, true),
+  );
   const everything = { scheme: "*" };
   const lens = new ParagraphLens(annotations);
   context.subscriptions.push(
@@ -150,9 +158,14 @@ export function activate(context: vscode.ExtensionContext): void {
     launchPanels,
     comparisons,
     new RunsView(runs, opened, comparisons),
-    new RunNotices(runs, () => false),
+    new RunNotices(runs, (folder) => dashboard.isShown(folder)),
     vscode.tasks.registerTaskProvider("forksight", new TrainTasks(cliFile)),
     registerRunFileLanguage(),
+    training,
+    dashboard,
+    registrar(failures)("openDashboard", (run?: unknown, selected?: unknown) =>
+      dashboard.open(run, selected),
+    ),
     ...registerRunCommands(registrar(failures), {
       runs,
       opened,

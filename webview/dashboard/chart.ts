@@ -1,0 +1,149 @@
+/** chart.js as the dashboard uses it: lines over steps, without its own tooltip and legend. */
+import {
+  Chart,
+  type ChartConfiguration,
+  Decimation,
+  Filler,
+  LinearScale,
+  LineController,
+  LineElement,
+  LogarithmicScale,
+  PointElement,
+} from "chart.js";
+import zoomPlugin from "chartjs-plugin-zoom";
+import {
+  type ChartSpec,
+  formatted,
+  type NumberFormat,
+} from "../../core/panels/dashboardCharts";
+import type { StepRange } from "../../core/panels/dashboardProtocol";
+import { themeValue } from "../theme";
+import type { Point } from "./model";
+
+Chart.register(
+  Decimation,
+  Filler,
+  LinearScale,
+  LineController,
+  LineElement,
+  LogarithmicScale,
+  PointElement,
+  zoomPlugin,
+);
+
+export type LineChart = Chart<"line", Point[]>;
+
+/** Width of the vertical axis in CSS pixels: the charts of a column stand under each other. */
+const AXIS_WIDTH = 54;
+
+/** @param onRange called when the user has zoomed or moved the steps */
+export function createChart(
+  canvas: HTMLCanvasElement,
+  spec: ChartSpec,
+  onRange: (range: StepRange) => void,
+): LineChart {
+  const hasSteps = spec.kind !== "bins";
+  const moved = ({ chart }: { chart: Chart }) => {
+    const { min, max } = chart.scales["x"]!;
+    onRange({ from: min, to: max });
+  };
+  const config: ChartConfiguration<"line", Point[]> = {
+    type: "line",
+    data: { datasets: [] },
+    options: {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      parsing: false,
+      normalized: true,
+      // The cursor is the dashboard's own, shared by all charts.
+      events: [],
+      spanGaps: true,
+      layout: { padding: { top: 6, right: 10 } },
+      scales: {
+        x: {
+          type: "linear",
+          grid: { display: false },
+          ticks: {
+            maxRotation: 0,
+            autoSkipPadding: 24,
+            includeBounds: false,
+            callback: (value) =>
+              hasSteps
+                ? Number(value).toLocaleString("en")
+                : `${Number(value)} %`,
+          },
+        },
+        y: {
+          type: "linear",
+          grace: "6%",
+          afterFit: (axis) => {
+            axis.width = AXIS_WIDTH;
+          },
+          ticks: {
+            maxTicksLimit: 6,
+            callback: (value) => tick(Number(value), spec.format),
+          },
+        },
+      },
+      plugins: {
+        decimation: { enabled: hasSteps, algorithm: "min-max" },
+        zoom: {
+          zoom: {
+            mode: "x",
+            wheel: { enabled: hasSteps, modifierKey: "ctrl" },
+            drag: { enabled: hasSteps, threshold: 8 },
+            onZoomComplete: moved,
+          },
+          pan: {
+            enabled: hasSteps,
+            mode: "x",
+            modifierKey: "shift",
+            onPanComplete: moved,
+          },
+        },
+      },
+    },
+  };
+  return new Chart(canvas, config);
+}
+
+/** Sets what depends on theme, range and axis. */
+export function setScales(
+  chart: LineChart,
+  spec: ChartSpec,
+  extent: StepRange,
+  isLog: boolean,
+): void {
+  const text = themeValue("descriptionForeground", "#808080");
+  const line = themeValue("forksight.run.grid", "#80808033");
+  const { x, y } = chart.options.scales!;
+  const { from, to } = spec.kind === "bins" ? { from: 0, to: 100 } : extent;
+  Object.assign(x!, { min: from, max: to });
+  Object.assign(y!, { type: isLog ? "logarithmic" : "linear" });
+  x!.ticks!.color = y!.ticks!.color = text;
+  x!.border = { color: line };
+  y!.border = { display: false };
+  y!.grid!.color = ({ tick }: { tick: { value: number } }) =>
+    spec.kind === "bins" && tick.value === 0 ? text : line;
+  const family = themeValue("font-family", "sans-serif");
+  x!.ticks!.font = y!.ticks!.font = { family, size: 11 };
+  chart.options.plugins!.zoom!.zoom!.drag = {
+    ...(chart.options.plugins!.zoom!.zoom!.drag as object),
+    backgroundColor: themeValue("editor.selectionBackground", "#8080804d"),
+    borderColor: themeValue("focusBorder", "#808080"),
+    borderWidth: 1,
+  };
+}
+
+/** Short, so that it fits the axis. */
+function tick(value: number, format: NumberFormat): string {
+  if (format === "share") return `${Number((100 * value).toPrecision(3))} %`;
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  if (size !== 0 && size < 1e-3) return value.toExponential(0);
+  return format === "plain" || format === "seconds"
+    ? String(Number(value.toPrecision(4)))
+    : formatted(value, format);
+}
