@@ -1,0 +1,68 @@
+import path from "node:path";
+import { Follower, pause } from "./follower";
+import { lockForFollowing } from "./followerLock";
+import type { JobsClient } from "./jobsClient";
+import { readRayState } from "./rayState";
+
+/** Milliseconds after which a run that another window follows is looked at again. */
+const LOCKED = 15_000;
+
+/** The runs that this window follows. */
+export class Followers {
+  private readonly running = new Map<
+    string,
+    { readonly abort: AbortController; readonly done: Promise<void> }
+  >();
+
+  /**
+   * @param clientFor for a cluster's address, with the token that the user gave for it
+   */
+  constructor(
+    private readonly clientFor: (address: string) => Promise<JobsClient>,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /** Follows a run until its job is over; one that is followed already goes on. */
+  follow(folder: string): void {
+    if (this.running.has(folder)) return;
+    const abort = new AbortController();
+    const done = this.run(folder, abort.signal)
+      .catch((error: unknown) =>
+        this.log(
+          `${path.basename(folder)} is not followed any more: ${String(error)}`,
+        ),
+      )
+      .finally(() => this.running.delete(folder));
+    this.running.set(folder, { abort, done });
+  }
+
+  /** Leaves a run alone: its job goes on. */
+  async leave(folder: string): Promise<void> {
+    const one = this.running.get(folder);
+    one?.abort.abort();
+    await one?.done;
+  }
+
+  /** The jobs go on; the next window follows them. */
+  async close(): Promise<void> {
+    await Promise.all([...this.running.keys()].map((one) => this.leave(one)));
+  }
+
+  private async run(folder: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const { address, over } = await readRayState(folder);
+      if (over) return;
+      const unlock = await lockForFollowing(folder);
+      if (unlock === undefined) {
+        await pause(LOCKED, signal);
+        continue;
+      }
+      try {
+        const client = await this.clientFor(address);
+        return await new Follower(folder, client, this.log).follow(signal);
+      } finally {
+        await unlock();
+      }
+    }
+  }
+}
