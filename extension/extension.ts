@@ -8,7 +8,11 @@ import { DashboardPanel } from "./dashboard/dashboardPanel";
 import { TrainingView } from "./dashboard/trainingView";
 import { Engine } from "./engine/engine";
 import { EmbeddedEngine } from "./engines/embedded";
+import { registerEngineCommands } from "./engines/engineCommands";
 import { Engines } from "./engines/engines";
+import { readEngineSettings } from "./engines/engineSettings";
+import { RayEngine } from "./engines/ray";
+import { TrlEngine } from "./engines/trl";
 import { Failures } from "./engine/failures";
 import { registerRemedies } from "./engine/remedies";
 import { ScoringProgress } from "./engine/scoringProgress";
@@ -44,6 +48,8 @@ import { RunNotices } from "./runs/runNotices";
 import { Runs } from "./runs/runs";
 import { RunsView } from "./runs/runsView";
 import { TrainTasks } from "./runs/trainTasks";
+import { TrlSetUp } from "./trl/setUpTrl";
+import { TrlPackage } from "./trl/trlPackage";
 
 /** Settings that the scores depend on: a change has what is shown scored again. */
 const SCORED_BY = [
@@ -59,6 +65,7 @@ const SCORED_BY = [
 const MEGABYTE = 1024 * 1024;
 
 let engine: Engine | undefined;
+let ray: RayEngine | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Forksight", { log: true });
@@ -92,7 +99,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const opened = new OpenedPlaces(context.workspaceState);
   const runs = new Runs(opened);
   const cliFile = context.asAbsolutePath("dist/cli.mjs");
-  const engines = new Engines([new EmbeddedEngine(cliFile)]);
+  const trlPackage = new TrlPackage(context.asAbsolutePath("python"));
+  const trlSetUp = new TrlSetUp(context, trlPackage, log);
+  const trl = new TrlEngine(trlPackage, {
+    pythonSetting: () => readEngineSettings().trlPython,
+    environment: () => trlSetUp.environment(),
+  });
+  ray = new RayEngine(context, trlPackage.source, log);
+  const engines = new Engines([new EmbeddedEngine(cliFile), trl, ray]);
   const launcher = new Launcher(engines, runs);
   const launchPanels = new LaunchPanels(registrar(failures), models, {
     extensionUri: context.extensionUri,
@@ -174,6 +188,11 @@ export function activate(context: vscode.ExtensionContext): void {
       comparisons,
       importers: [],
     }),
+    ...registerEngineCommands(registrar(failures), {
+      trl,
+      setUp: trlSetUp,
+      ray,
+    }),
     ...registerCommands({
       context,
       log,
@@ -197,8 +216,9 @@ export function activate(context: vscode.ExtensionContext): void {
   );
 }
 
-/** VS Code waits for the engine process to end. */
+/** VS Code waits for the engine process to end, and for the folders of followed runs to be given back. */
 export async function deactivate(): Promise<void> {
-  await engine?.close();
+  await Promise.all([engine?.close(), ray?.close()]);
   engine = undefined;
+  ray = undefined;
 }

@@ -65,7 +65,10 @@ export function isCheckpointPath(path: string): boolean {
   );
 }
 
-const path = z.string().max(200).refine(isStreamPath, "no path of a run folder");
+const path = z
+  .string()
+  .max(200)
+  .refine(isStreamPath, "no path of a run folder");
 
 const frame = z.discriminatedUnion("op", [
   z.object({

@@ -99,7 +99,7 @@ export function resumeArguments(resumption: Resumption): string[] {
 }
 
 /** Whether the status is of this process; the trainer also speaks up by failing, which is for the caller's list to show. */
-function isAtWork(folder: string, pid: number): boolean {
+export function isAtWork(folder: string, pid: number): boolean {
   try {
     const text = readFileSync(join(folder, RUN_FOLDER.status), "utf8");
     const read = readStatus(text);

@@ -207,12 +207,11 @@ export class Follower {
     await this.local.changeStatus((status) => {
       if (status.state !== "running" && status.state !== "preparing")
         return undefined;
-      const { activity: _, ...rest } = status;
       const [state, message]: [RunStatus["state"], string] =
         info.status === "STOPPED"
           ? ["stopped", "stopped on the cluster"]
           : ["failed", this.whyFailed(info)];
-      return { ...rest, heartbeat, state, message, eta: null };
+      return { ...status, heartbeat, state, message, eta: null };
     });
     await this.over();
   }
@@ -265,7 +264,10 @@ export class Follower {
 }
 
 /** Resolves after `milliseconds` or when `signal` fires. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function pause(
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const timer = setTimeout(done, milliseconds);

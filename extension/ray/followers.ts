@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { Follower, pause } from "./follower";
 import { lockForFollowing } from "./followerLock";
 import type { JobsClient } from "./jobsClient";
-import { readRayState } from "./rayState";
+import { type RayState, readRayState } from "./rayState";
 
 /** Milliseconds after which a run that another window follows is looked at again. */
 const LOCKED = 15_000;
@@ -16,10 +17,12 @@ export class Followers {
 
   /**
    * @param clientFor for a cluster's address, with the token that the user gave for it
+   * @param onOver a run that need not be followed any more: its job is over, or its folder is gone
    */
   constructor(
     private readonly clientFor: (address: string) => Promise<JobsClient>,
     private readonly log: (line: string) => void,
+    private readonly onOver: (folder: string) => unknown,
   ) {}
 
   /** Follows a run until its job is over; one that is followed already goes on. */
@@ -50,19 +53,27 @@ export class Followers {
 
   private async run(folder: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { address, over } = await readRayState(folder);
-      if (over) return;
+      const state = await stateOf(folder);
+      if (state === undefined || state.over) {
+        await this.onOver(folder);
+        return;
+      }
       const unlock = await lockForFollowing(folder);
       if (unlock === undefined) {
         await pause(LOCKED, signal);
         continue;
       }
       try {
-        const client = await this.clientFor(address);
-        return await new Follower(folder, client, this.log).follow(signal);
+        const client = await this.clientFor(state.address);
+        await new Follower(folder, client, this.log).follow(signal);
       } finally {
         await unlock();
       }
     }
   }
+}
+
+/** undefined for a folder that the user deleted. @throws Error for one that is damaged */
+async function stateOf(folder: string): Promise<RayState | undefined> {
+  return existsSync(folder) ? readRayState(folder) : undefined;
 }

@@ -144,7 +144,8 @@ export async function packJob(
     if (!/(^|\/)(__pycache__|[^/]*\.egg-info)\//.test(`${one.name}/`))
       await add(one.name, one.path);
   for (const [name, file] of uploaded) await add(name, file);
-  for (const [name, file] of resumed ?? []) await add(`${RESUMED}/${name}`, file);
+  for (const [name, file] of resumed ?? [])
+    await add(`${RESUMED}/${name}`, file);
   // JSON is YAML.
   const text = JSON.stringify(settings, null, 2);
   content[RUN_FILE] = new TextEncoder().encode(text);
@@ -161,9 +162,15 @@ export async function packJob(
 export async function hashed(file: string): Promise<HashedFile> {
   const unknown = { path: file, sha256: "", bytes: 0 };
   const found = await filesOf(file);
-  if (found?.length !== 1 || found[0]!.name !== "" || found[0]!.bytes > UPLOAD_LIMIT)
+  if (
+    found?.length !== 1 ||
+    found[0]!.name !== "" ||
+    found[0]!.bytes > UPLOAD_LIMIT
+  )
     return unknown;
-  const sha256 = createHash("sha256").update(await readFile(file)).digest("hex");
+  const sha256 = createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
   return { path: file, sha256, bytes: found[0]!.bytes };
 }
 
@@ -178,8 +185,7 @@ interface Found {
 async function filesOf(asked: string): Promise<Found[] | undefined> {
   const kind = await stat(asked).catch(() => undefined);
   if (kind === undefined) return undefined;
-  if (!kind.isDirectory())
-    return [{ name: "", path: asked, bytes: kind.size }];
+  if (!kind.isDirectory()) return [{ name: "", path: asked, bytes: kind.size }];
   const found: Found[] = [];
   for (const entry of await readdir(asked, {
     withFileTypes: true,

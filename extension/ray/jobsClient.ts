@@ -148,7 +148,10 @@ export class JobsClient {
       silence: 120_000,
       ...(signal && { signal }),
     });
-    return this.read(z.object({ logs: z.string().nullable() }), text, doing).logs ?? "";
+    return (
+      this.read(z.object({ logs: z.string().nullable() }), text, doing).logs ??
+      ""
+    );
   }
 
   /**
@@ -193,7 +196,10 @@ export class JobsClient {
     signal.throwIfAborted();
     // 1000, or a close frame without a code: Ray has nothing more to say. All else is a connection that broke.
     if (closed !== 1000 && closed !== 1005)
-      throw refusal ?? unreachable(address, doing, `connection lost (${closed ?? "no close"})`);
+      throw (
+        refusal ??
+        unreachable(address, doing, `connection lost (${closed ?? "no close"})`)
+      );
   }
 
   private async exists(id: string): Promise<boolean> {

@@ -11,7 +11,9 @@ const state = z.object({
   address: z.string(),
   /** The job's submission id; a resumed run has a new one. */
   job: z.string(),
-  /** Folder on the cluster where the job keeps the run; empty where it keeps it for itself. */
+  /** The package that the job runs in, `gcs://...`. */
+  package: z.string(),
+  /** Folder on the cluster where the job keeps the run; empty where each node has its own until the job is over. */
   storage: z.string(),
   /** Number of the last frame that this folder has; 0 before the first. */
   sequence: z.number().int().min(0),

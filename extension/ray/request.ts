@@ -112,7 +112,8 @@ export function unreachable(
   doing: string,
   error: unknown,
 ): JobsError {
-  const why = error instanceof Error ? error.message || error.name : String(error);
+  const why =
+    error instanceof Error ? error.message || error.name : String(error);
   return new JobsError(
     `The Ray cluster at ${address} cannot be reached to ${doing}: ${why}. Check forksight.ray.address, and that the head node runs.`,
     "unreachable",

@@ -1,19 +1,18 @@
 import { constants } from "node:fs";
-import {
-  access,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-} from "node:fs/promises";
+import { access, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { inflate } from "node:zlib";
 import { promisify } from "node:util";
-import { RUN_FOLDER, type RunStatus } from "../../core/run/folder";
+import {
+  type HashedFile,
+  RUN_FOLDER,
+  type RunStatus,
+} from "../../core/run/folder";
 import { readDescription, readStatus } from "../../core/run/readFolder";
 import { CHUNK, type Frame } from "../../core/run/stream";
 import { replaceFile } from "./rayState";
+
+type Writable<T> = { -readonly [name in keyof T]: T[name] };
 
 const unzip = promisify(inflate);
 
@@ -57,7 +56,9 @@ export class StreamedFolder {
   /** undefined where there is none that can be read. */
   async status(): Promise<RunStatus | undefined> {
     try {
-      const read = readStatus(await readFile(this.at(RUN_FOLDER.status), "utf8"));
+      const read = readStatus(
+        await readFile(this.at(RUN_FOLDER.status), "utf8"),
+      );
       return read.ok ? read.value : undefined;
     } catch {
       return undefined;
@@ -113,9 +114,10 @@ export class StreamedFolder {
     const read = readStatus(await readFile(source, "utf8"));
     await this.inTurn(async () => {
       if (read.ok) {
-        const { pid: _, ...status } = read.value;
         const heartbeat = new Date(this.now()).toISOString();
-        await this.writeStatus({ ...status, heartbeat });
+        const status: Writable<RunStatus> = { ...read.value, heartbeat };
+        delete status.pid;
+        await this.writeStatus(status);
       }
       await rm(source, { force: true });
     });
@@ -130,12 +132,22 @@ export class StreamedFolder {
     const theirs = readDescription(await readFile(source, "utf8"));
     const ours = readDescription(await readFile(file, "utf8"));
     if (theirs.ok && ours.ok) {
-      const { sha256, bytes } = theirs.value.model;
       const { steps } = theirs.value.settings;
+      const { train, eval: evals } = ours.value.data;
+      const theirEvals = theirs.value.data.eval;
       const merged = {
         ...ours.value,
         versions: { ...theirs.value.versions, ...ours.value.versions },
-        model: { ...ours.value.model, sha256, bytes },
+        model: withHash(ours.value.model, theirs.value.model),
+        data: {
+          train: withHash(train, theirs.value.data.train),
+          eval: Object.fromEntries(
+            Object.entries(evals).map(([name, file]) => [
+              name,
+              withHash(file, theirEvals[name]),
+            ]),
+          ),
+        },
         settings: {
           ...ours.value.settings,
           ...(typeof steps === "number" && { steps }),
@@ -161,6 +173,16 @@ export class StreamedFolder {
   private at(name: string): string {
     return path.join(this.folder, ...name.split("/"));
   }
+}
+
+/** Here a file's place on this machine, there what is in it. */
+function withHash(
+  ours: HashedFile,
+  theirs: HashedFile | undefined,
+): HashedFile {
+  return theirs === undefined
+    ? ours
+    : { path: ours.path, sha256: theirs.sha256, bytes: theirs.bytes };
 }
 
 /** undefined for what is no zlib, or more than a frame may carry. */

@@ -9,7 +9,13 @@ import { pythonOf } from "./trlPackage";
 const COMPLETE = "forksight-complete";
 
 /** Names under which Pythons that are new enough are looked for, the newest that torch has wheels for first. */
-const CANDIDATES = ["python3.13", "python3.12", "python3.11", "python3", "python"];
+const CANDIDATES = [
+  "python3.13",
+  "python3.12",
+  "python3.11",
+  "python3",
+  "python",
+];
 
 /** Milliseconds for a program that only says its version. */
 const QUICK = 20_000;
@@ -73,7 +79,14 @@ export async function makeEnvironment(
     if (uv) {
       await loudly("uv", "venv", "--python", python ?? ">=3.11", environment);
       onStage(install);
-      await loudly("uv", "pip", "install", "--python", interpreter, setup.packageFolder);
+      await loudly(
+        "uv",
+        "pip",
+        "install",
+        "--python",
+        interpreter,
+        setup.packageFolder,
+      );
     } else {
       await loudly(python!, "-m", "venv", environment);
       onStage(install);
@@ -93,7 +106,8 @@ async function findPython(
   quietly: (program: string, ...args: string[]) => Promise<string>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+  const check =
+    "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
   for (const name of CANDIDATES)
     if (await answers(() => quietly(name, "-c", check), signal)) return name;
   return undefined;
