@@ -9,6 +9,7 @@
  * | write | bytes of a file from offset `at` on; whatever the file had from there on goes |
  * | move | a rename, over what is there: a file or a folder that was written under a temporary name is done |
  * | remove | a file or a folder goes |
+ * | end | this was all: an output without it was cut off, or its writer killed |
  *
  * Each can be done twice in a row with the result of once. So a reader that notes N behind every frame may be killed at
  * any instant, read the whole output again and skip what it has.
@@ -80,6 +81,7 @@ const frame = z.discriminatedUnion("op", [
   }),
   z.object({ op: z.literal("move"), from: path, to: path }),
   z.object({ op: z.literal("remove"), path }),
+  z.object({ op: z.literal("end") }),
 ]);
 
 export type Frame = z.output<typeof frame>;

@@ -48,6 +48,8 @@ export class Follower {
   /** Frames behind this number may be missing: reading again did not bring them. */
   private forgiven = -1;
   private lastLines: string[] = [];
+  /** The job said that this was all. */
+  private isWhole = false;
   /** When the last piece of output came. */
   private heard = 0;
 
@@ -73,7 +75,10 @@ export class Follower {
         const whole = fruitless >= FRUITLESS;
         await this.readWithHeartbeat(signal, whole);
         const info = await this.client.info(this.state.job, signal);
-        if (isOver(info)) return await this.end(info);
+        if (isOver(info)) {
+          if (!this.isWhole && !whole) await this.readRest(signal);
+          return await this.end(info);
+        }
       } catch (error) {
         if (signal.aborted) return;
         problem = error;
@@ -117,6 +122,18 @@ export class Follower {
     }
   }
 
+  /** A job that was killed, or a connection that ended as if it were: whether there is more, the whole output says. */
+  private async readRest(signal: AbortSignal): Promise<void> {
+    try {
+      await this.read(signal, true);
+    } catch (error) {
+      // Too long to be fetched at once, for one. What came is kept.
+      if (!(error instanceof JobsError) || error.failure === "unreachable")
+        throw error;
+      this.log(`${this.name}: ${error.message}`);
+    }
+  }
+
   private async take(lines: readonly string[], output: FileHandle) {
     let text = "";
     for (const line of lines) {
@@ -148,6 +165,7 @@ export class Follower {
       const last = isDone ? number - 1 : number;
       this.log(`${this.name}: frames ${sequence + 1} to ${last} are lost`);
     }
+    if (frame?.op === "end") this.isWhole = true;
     this.state = { ...this.state, sequence: number };
     await writeRayState(this.folder, this.state);
   }
@@ -172,7 +190,7 @@ export class Follower {
       inner.abort();
       await looking;
     }
-    if (hangs) await this.read(signal, true);
+    if (hangs) await this.readRest(signal);
   }
 
   private async lookOn(signal: AbortSignal, giveUp: () => void): Promise<void> {

@@ -50,6 +50,8 @@ export class StreamedFolder {
       case "remove":
         await rm(this.at(frame.path), { recursive: true, force: true });
         return true;
+      case "end":
+        return true;
     }
   }
 

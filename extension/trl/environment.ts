@@ -23,6 +23,8 @@ const QUICK = 20_000;
 /** How programs are run: replaced in tests. */
 export type Run = (program: Program) => Promise<string>;
 
+type Quietly = (program: string, ...args: string[]) => Promise<string>;
+
 export interface Setup {
   /** Absolute path of the environment's folder. */
   readonly environment: string;
@@ -50,7 +52,7 @@ export async function makeEnvironment(
   run: Run = runProgram,
 ): Promise<void> {
   const { environment, onStage, signal } = setup;
-  const quietly = (program: string, ...args: string[]) =>
+  const quietly: Quietly = (program, ...args) =>
     run({ program, args, limit: QUICK, signal });
   onStage("looking for Python");
   const python = await findPython(quietly, signal);
@@ -75,25 +77,31 @@ export async function makeEnvironment(
   };
   try {
     const interpreter = pythonOf(environment);
-    const install = "installing torch, transformers, peft and TRL";
-    if (uv) {
+    if (uv)
       await loudly("uv", "venv", "--python", python ?? ">=3.11", environment);
-      onStage(install);
+    else await loudly(python!, "-m", "venv", environment);
+    const requirements = await requirementsOf(setup, interpreter, quietly);
+    onStage("installing torch, transformers, peft and TRL");
+    if (uv)
       await loudly(
         "uv",
         "pip",
         "install",
         "--python",
         interpreter,
-        setup.packageFolder,
+        ...requirements,
       );
-    } else {
-      await loudly(python!, "-m", "venv", environment);
-      onStage(install);
+    else
       // Compiling all of torch takes longer than what it saves.
-      const pip = ["-m", "pip", "install", "--no-compile", "--no-input"];
-      await loudly(interpreter, ...pip, setup.packageFolder);
-    }
+      await loudly(
+        interpreter,
+        "-m",
+        "pip",
+        "install",
+        "--no-compile",
+        "--no-input",
+        ...requirements,
+      );
     await writeFile(path.join(environment, COMPLETE), "");
   } catch (error) {
     await rm(environment, { recursive: true, force: true, maxRetries: 3 });
@@ -101,9 +109,24 @@ export async function makeEnvironment(
   }
 }
 
+/**
+ * What the package needs. It is not installed itself: it runs from the extension's folder, which is not to be written to,
+ * and so is always of the extension's version.
+ */
+async function requirementsOf(
+  { packageFolder }: Setup,
+  interpreter: string,
+  quietly: Quietly,
+): Promise<string[]> {
+  const read =
+    "import json, sys, tomllib; print(json.dumps(tomllib.load(open(sys.argv[1], 'rb'))['project']['dependencies']))";
+  const file = path.join(packageFolder, "pyproject.toml");
+  return JSON.parse(await quietly(interpreter, "-c", read, file)) as string[];
+}
+
 /** The first Python on the PATH that is 3.11 or newer and has venv. */
 async function findPython(
-  quietly: (program: string, ...args: string[]) => Promise<string>,
+  quietly: Quietly,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const check =

@@ -139,6 +139,7 @@ def _drive(order: Order) -> int:
         ended.set()
         printing.join()
         print_all()
+        printer.print({"op": "end"})
 
 
 def _work(config: dict[str, Any]) -> None:
