@@ -18,6 +18,7 @@ import { registerRemedies } from "./engine/remedies";
 import { ScoringProgress } from "./engine/scoringProgress";
 import { StatusItem } from "./engine/statusItem";
 import { LaunchPanels } from "./launch/launchPanels";
+import { RunEstimate } from "./launch/runEstimate";
 import { RunFacts } from "./launch/runFacts";
 import { Surroundings } from "./launch/surroundings";
 import { Annotations } from "./inspect/annotations";
@@ -111,7 +112,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const launchPanels = new LaunchPanels(registrar(failures), models, {
     extensionUri: context.extensionUri,
     failures,
-    facts: new RunFacts(),
+    facts: new RunFacts(new RunEstimate(engine, () => runs.all())),
     surroundings: () =>
       new Surroundings(
         engines.all,

@@ -66,8 +66,29 @@ export interface ModelDescription extends ModelIdentity {
     readonly totalLayers: number;
     readonly explanation: string;
   };
+  /** What memory and time of training follow from; left out where the header does not say. */
+  readonly shape?: ModelShape;
   /** Set where the file cannot be used for annotation: why. */
   readonly unsupported?: string;
+}
+
+/** The measures of a dense transformer. */
+export interface ModelShape {
+  readonly layers: number;
+  /** Of the hidden state. */
+  readonly width: number;
+  /** Of the feed-forward layer. */
+  readonly forward: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Of one head's keys, and of its values. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly vocabulary: number;
+  /** Weights in the layers: all but embedding and output. */
+  readonly blockParameters: number;
+  /** All weights, as they are stored. */
+  readonly weightBytes: number;
 }
 
 /** Requests from the client to the engine. */

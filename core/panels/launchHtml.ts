@@ -63,8 +63,8 @@ export function launchHtml(page: LaunchPage): string {
 <section id="${id.problems}" aria-live="polite"></section>
 <section id="${id.estimate}" aria-label="Estimate"></section>
 <section id="${id.help}" aria-label="About the setting">
-<h2 id="${id.helpTitle}"></h2>
-<p id="${id.helpText}"></p>
+<h2 id="${id.helpTitle}">About the settings</h2>
+<p id="${id.helpText}">Point at a setting, or go to it with the Tab key, to read what it does.</p>
 </section>
 </aside>
 <script nonce="${attribute(page.nonce)}" src="${attribute(page.scriptUri)}"></script>

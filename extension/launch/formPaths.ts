@@ -13,12 +13,23 @@ export function formRoot(file: string): string | undefined {
   return folder?.uri.fsPath ?? (file === "" ? undefined : path.dirname(file));
 }
 
-/** The settings of a run file with absolute paths, as the form shows them. */
-export function absolutePaths(
+/** The path as the form shows it: relative to the workspace folder where it lies in it, so that its end is seen. */
+export function shownPath(file: string, root: string | undefined): string {
+  return root !== undefined && isInside(file, root)
+    ? slashed(path.relative(root, file))
+    : file;
+}
+
+/** The settings of a run file as the form shows them. */
+export function shownPaths(
   settings: WrittenSettings,
   file: string,
 ): WrittenSettings {
-  return mapPaths(settings, (one) => path.resolve(path.dirname(file), one));
+  const folder = path.dirname(file);
+  const root = formRoot(file);
+  return mapPaths(settings, (one) =>
+    shownPath(path.resolve(folder, one), root),
+  );
 }
 
 /** The form's settings with absolute paths. */
@@ -43,7 +54,7 @@ export function writtenPaths(
   const root = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file));
   return mapPaths(settings, (one) =>
     root !== undefined && isInside(one, root.uri.fsPath)
-      ? path.relative(path.dirname(file), one).split(path.sep).join("/")
+      ? slashed(path.relative(path.dirname(file), one))
       : one,
   );
 }
@@ -55,4 +66,9 @@ function isInside(file: string, folder: string): boolean {
     !path.isAbsolute(relative) &&
     relative.split(path.sep)[0] !== ".."
   );
+}
+
+/** Run files go from one system to another. */
+function slashed(relative: string): string {
+  return relative.split(path.sep).join("/");
 }

@@ -10,7 +10,7 @@ import {
 } from "../../core/panels/launchProtocol";
 import { checkForm, type FormValues } from "../../core/run/runForm";
 import type { Failures } from "../engine/failures";
-import { formRoot, typedPaths } from "./formPaths";
+import { formRoot, shownPath, typedPaths } from "./formPaths";
 import type { RunFacts } from "./runFacts";
 import { readText, saveAs, saveBack, type SavedFile } from "./saveRunFile";
 import type { Surroundings } from "./surroundings";
@@ -157,7 +157,7 @@ export class LaunchPanel {
     this.post({
       type: "picked",
       field,
-      path: uri.fsPath,
+      path: shownPath(uri.fsPath, this.root),
       ...(row !== undefined && { row }),
     });
   }

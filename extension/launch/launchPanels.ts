@@ -10,7 +10,7 @@ import { formOf, type WrittenSettings } from "../../core/run/runForm";
 import type { Models } from "../models/modelInForce";
 import type { Register } from "../registrar";
 import { isRunFile } from "../runFiles/runFile";
-import { absolutePaths } from "./formPaths";
+import { shownPaths } from "./formPaths";
 import { LaunchPanel, type LaunchParts, savedFileOf } from "./launchPanel";
 import { newRunForm } from "./newRunForm";
 import type { SavedFile } from "./saveRunFile";
@@ -76,7 +76,7 @@ export class LaunchPanels
     }
     const document = await vscode.workspace.openTextDocument(asked);
     const text = document.getText();
-    const settings = absolutePaths(readMapping(text, file), file);
+    const settings = shownPaths(readMapping(text, file), file);
     const form = { values: formOf(settings), file, unfolded: UNFOLDED };
     this.create(form, { file, text });
   }

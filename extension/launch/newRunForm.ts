@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
 import { formOf, type FormValues } from "../../core/run/runForm";
+import { formRoot, shownPath } from "./formPaths";
 import type { Models } from "../models/modelInForce";
 
 /** Training data is found by its name. */
@@ -24,12 +25,16 @@ export async function newRunForm(models: Models): Promise<FormValues> {
   const model = models.inForce();
   const train = await trainingData();
   const test = train && heldOutBeside(train);
+  const root = formRoot("");
   return formOf({
     ...(model.isPocket && POCKET_SETTINGS),
     model: model.path,
     ...(train !== undefined && {
       name: `${stemOf(train)}-top20`,
-      data: { train, eval: test === undefined ? {} : { test } },
+      data: {
+        train: shownPath(train, root),
+        eval: test === undefined ? {} : { test: shownPath(test, root) },
+      },
     }),
   });
 }

@@ -10,6 +10,7 @@ import {
   valueAt,
   type WrittenSettings,
 } from "../../core/run/runForm";
+import { checkSettings } from "../../core/run/runFile";
 import type { RunSettings } from "../../core/run/settings";
 import {
   heldOutCheck,
@@ -19,11 +20,14 @@ import {
 import { counted } from "../counted";
 import { typedPaths } from "./formPaths";
 import { type DataSetRead, readDataSet } from "./readDataSet";
+import type { Prompts, RunEstimate } from "./runEstimate";
 
 /** What there is to say of a run that only one who sees the disk can say. */
 export class RunFacts {
   /** By what was asked; a file that has changed is asked under another key. */
   private readonly known = new Map<string, DataSetRead>();
+
+  constructor(private readonly estimate: RunEstimate) {}
 
   /** @param root what relative paths count from. @throws what `signal` aborts with */
   async of(
@@ -38,19 +42,33 @@ export class RunFacts {
     ];
     const data = await this.previews(written, values, signal);
     problems.push(...data.flatMap(dataProblem));
-    return { problems, data, estimate: [] };
+    const settings = checkSettings(written);
+    if (!settings.ok) return { problems, data, estimate: [] };
+    const { lines, modelProblem, trainedContext } = await this.estimate.of(
+      settings.settings,
+      data.find(({ field }) => field === "data.train"),
+    );
+    if (modelProblem !== undefined)
+      problems.push({ field: "model", message: modelProblem });
+    const { maxTokens } = settings.settings.rollout;
+    if (trainedContext !== undefined && maxTokens >= trainedContext)
+      problems.push({
+        field: "rollout.maxTokens",
+        message: `the model was trained for ${trainedContext} tokens, prompt and completion together`,
+      });
+    return { problems, data, estimate: [...lines] };
   }
 
   private async previews(
     written: WrittenSettings,
     values: FormValues,
     signal: AbortSignal,
-  ): Promise<DataPreview[]> {
+  ): Promise<(DataPreview & Prompts)[]> {
     // The form offers no other values than the schema's; of a hand-written wrong one the form itself tells.
     const kind = values["reward.kind"] as RunSettings["reward"]["kind"];
     const loss = values["objective.loss"] as RunSettings["objective"]["loss"];
     const settings = { reward: { kind }, objective: { loss } };
-    const previews: DataPreview[] = [];
+    const previews: (DataPreview & Prompts)[] = [];
     const add = async (
       place: Pick<DataPreview, "field" | "set">,
       path: unknown,

@@ -4,6 +4,7 @@ import type {
 } from "../../core/engine/protocol";
 import { fitOf } from "./gguf/fit";
 import { readModelFile } from "./gguf/modelFile";
+import { shapeOf } from "./gguf/shape";
 import { unsupportedReason } from "./gguf/support";
 import type { Llama } from "./llama";
 import { machineMemory } from "./machine";
@@ -29,6 +30,7 @@ export async function describeModels(
         file,
         await llama.backEnd.knowsArchitecture(file.architecture),
       );
+      const shape = shapeOf(file);
       const model: ModelDescription = {
         name: file.name,
         path: file.path,
@@ -40,6 +42,7 @@ export async function describeModels(
         fingerprint: file.fingerprint,
         trainedContext: file.trainedContext,
         fit: fitOf(file, memory),
+        ...(shape === undefined ? {} : { shape }),
         ...(reason === undefined ? {} : { unsupported: reason }),
       };
       described.push({ kind: "model", model });
