@@ -1,4 +1,4 @@
-import { isScalar, parseDocument } from "yaml";
+import { isMap, isScalar, parseDocument } from "yaml";
 import { PATH_FIELDS } from "./settingFields";
 
 /** A file that a run file names, and where in it. */
@@ -23,13 +23,12 @@ export function namedFiles(text: string): NamedFile[] {
     const [start, end] = node.range;
     return [{ field: names.join("."), path: node.value, start, end }];
   };
-  let sets: string[] = [];
-  try {
-    const { data } = (document.toJS() ?? {}) as { data?: { eval?: object } };
-    sets = Object.keys(data?.eval ?? {});
-  } catch {
-    // Aliases without end: the check of the settings says so.
-  }
+  const held = document.getIn(["data", "eval"]);
+  const sets = isMap(held)
+    ? held.items.flatMap(({ key }) =>
+        isScalar(key) ? [String(key.value)] : [],
+      )
+    : [];
   return [
     ...PATH_FIELDS.flatMap((field) => at(field.split("."))),
     ...sets.flatMap((set) => at(["data", "eval", set])),

@@ -5,8 +5,11 @@ import {
   isMap,
   isNode,
   isScalar,
+  isSeq,
+  parse,
   parseDocument,
   Scalar,
+  visit,
 } from "yaml";
 import { sameValue, valueAt, type WrittenSettings } from "./runForm";
 import {
@@ -44,31 +47,90 @@ export function writeRunFile(
   written: WrittenSettings,
   previous?: string,
 ): string {
-  const document =
-    previous === undefined ? new Document({}) : parseDocument(previous);
-  if (!isMap(document.contents)) document.contents = document.createNode({});
   const isNew = previous === undefined;
-  for (const field of SETTING_FIELDS) {
-    const path = field.name.split(".");
-    const value = valueAt(written, field.name) ?? field.default;
-    const isSaid = document.hasIn(path);
-    if (isSaid && sameValue(valueAt(document.toJS(), field.name), value))
-      continue;
-    const isNeeded =
-      isSaid ||
-      !sameValue(value, field.default) ||
-      (isNew && ESSENTIAL.has(field.name));
-    if (!isNeeded) continue;
-    if (value === undefined) remove(document, path);
+  const text = isNew ? "" : replaceValues(previous, written);
+  const document = isNew ? new Document({}) : parseDocument(text);
+  if (!isMap(document.contents)) document.contents = document.createNode({});
+  const changes = changesOf(document, written, isNew);
+  if (changes.length === 0) return text;
+  keepLineComments(document, text);
+  for (const { field, value } of changes) {
+    if (value === undefined) remove(document, field.name.split("."));
     else put(document, field, value);
   }
   if (isNew) {
     document.commentBefore = HEADER;
     spaceOut(document);
   }
-  return document.toString({
-    lineWidth: 0,
-    flowCollectionPadding: false,
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+interface Change {
+  readonly field: SettingField;
+  /** undefined where the setting shall go. */
+  readonly value: unknown;
+}
+
+/** What a document does not say yet. */
+function changesOf(
+  document: Document,
+  written: WrittenSettings,
+  isNew: boolean,
+): Change[] {
+  const said: unknown = document.toJS();
+  return SETTING_FIELDS.flatMap((field) => {
+    const value = valueAt(written, field.name) ?? field.default;
+    const isNeeded =
+      document.hasIn(field.name.split(".")) ||
+      !sameValue(value, field.default) ||
+      (isNew && ESSENTIAL.has(field.name));
+    return isNeeded && !sameValue(valueAt(said, field.name), value)
+      ? [{ field, value }]
+      : [];
+  });
+}
+
+/** Puts new values where there are values already, and leaves the rest of the text as it is, to the letter. */
+function replaceValues(text: string, written: WrittenSettings): string {
+  const document = parseDocument(text);
+  const edits = changesOf(document, written, false).flatMap(
+    ({ field, value }) => {
+      const node = document.getIn(field.name.split("."), true);
+      const isList = isSeq(node) && node.flow === true && Array.isArray(value);
+      if (!isList && !(isScalar(node) && typeof value !== "object")) return [];
+      if (!node.range || node.anchor !== undefined) return [];
+      const [start, end] = node.range;
+      return start === end ? [] : [{ start, end, text: inline(value) }];
+    },
+  );
+  return edits
+    .sort((a, b) => b.start - a.start)
+    .reduce(
+      (whole, edit) =>
+        whole.slice(0, edit.start) + edit.text + whole.slice(edit.end),
+      text,
+    );
+}
+
+/** A value on one line, right in any place of a YAML file. */
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
+  if (typeof value !== "string") return JSON.stringify(value);
+  const isPlain = /^[A-Za-z_./][\w./-]*$/.test(value) && parse(value) === value;
+  return isPlain ? value : JSON.stringify(value);
+}
+
+/** A comment behind a section's name is taken for one before its first setting; it goes back to where it was. */
+function keepLineComments(document: Document, text: string): void {
+  visit(document, {
+    Pair: (_, { key, value }) => {
+      if (!isScalar(key) || !key.range || !isNode(value)) return;
+      const [line = ""] = text.slice(key.range[1]).split("\n", 1);
+      if (!value.commentBefore || !/^\s*:\s+#/.test(line)) return;
+      const [first, ...rest] = value.commentBefore.split("\n");
+      key.comment = first ?? null;
+      value.commentBefore = rest.length > 0 ? rest.join("\n") : null;
+    },
   });
 }
 
@@ -77,13 +139,8 @@ function put(document: Document, field: SettingField, value: unknown): void {
   const before = document.getIn(path, true);
   const node = document.createNode(value);
   if (isCollection(node)) node.flow = Array.isArray(value);
-  const comment =
-    isNode(before) && before.comment
-      ? before.comment
-      : isScalar(before) || field.kind === "sets"
-        ? undefined
-        : commentOf(field, value);
-  if (comment !== undefined) node.comment = comment;
+  const comment = isNode(before) ? before.comment : commentOf(field, value);
+  if (comment && field.kind !== "sets") node.comment = comment;
   document.setIn(path, node);
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
+import { parseDocument } from "yaml";
 import type { WrittenSettings } from "../../core/run/runForm";
 import { writeRunFile } from "../../core/run/writeRunFile";
 import { isRunFile } from "../runFiles/runFile";
@@ -39,6 +40,10 @@ export async function saveBack(
     );
     if (chosen !== "Write") return undefined;
   }
+  if (current !== undefined && parseDocument(current).errors.length > 0)
+    throw new Error(
+      `${path.basename(known.file)} is no YAML as it is now. Mend it in the editor, or use Save As.`,
+    );
   return write(settings, uri, current);
 }
 
