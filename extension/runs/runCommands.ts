@@ -4,6 +4,7 @@ import type { Comparisons } from "../arms/comparisons";
 import type { Engines } from "../engines/engines";
 import type { Register } from "../registrar";
 import { deleteRuns } from "./deleteRuns";
+import { duplicateRun } from "./duplicateRun";
 import { extendRun } from "./extendRun";
 import type { RunImporter } from "./importer";
 import { launchRunFile } from "./launchRunFile";
@@ -92,6 +93,7 @@ export function registerRunCommands(
       (run) => READABLE(run) && !isLive(run),
       (run) => extendRun(launcher, run),
     ),
+    onEach("duplicateRun", "Duplicate Run", READABLE, duplicateRun),
     onRuns(
       "deleteRun",
       "Delete Run",

@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
 import { isLive, type Run } from "./run";
 
-/** A run in the view "Runs". */
+/** A run in the view "Runs". The row stays while its run's snapshots come and go: VS Code knows it by identity. */
 export interface RunRow {
   readonly kind: "run";
-  readonly run: Run;
+  run: Run;
   readonly parent?: GroupRow;
 }
 
@@ -16,7 +16,7 @@ export interface GroupRow {
   readonly name: string;
   readonly rows: readonly RunRow[];
   /** Arms of a comparison that are still to be launched. */
-  readonly waiting: readonly string[];
+  waiting: readonly string[];
 }
 
 export type Row = RunRow | GroupRow;
@@ -74,4 +74,46 @@ export function groupDescription({ rows, waiting }: GroupRow): string {
     ...(live > 0 ? [`${live} at work`] : []),
     ...(waiting.length > 0 ? [`waiting: ${waiting.join(", ")}`] : []),
   ].join(", ");
+}
+
+/**
+ * Brings the rows that are shown up to date. A row that is replaced while somebody clicks it would be lost to the click.
+ * @returns those that changed; undefined, with nothing touched, where the fresh rows are others or in another order
+ */
+export function updateRows(
+  shown: readonly Row[],
+  fresh: readonly Row[],
+): Row[] | undefined {
+  const before = shown.flatMap(withMembers);
+  const after = fresh.flatMap(withMembers);
+  const same =
+    before.length === after.length &&
+    before.every((row, i) => identityOf(row) === identityOf(after[i]!));
+  if (!same) return undefined;
+  return before.filter((row, i) => update(row, after[i]!));
+}
+
+/** Whether anything changed that is shown. */
+function update(row: Row, fresh: Row): boolean {
+  if (row.kind === "run" && fresh.kind === "run") {
+    const changed = row.run !== fresh.run;
+    row.run = fresh.run;
+    return changed;
+  }
+  if (row.kind !== "group" || fresh.kind !== "group") return false;
+  const before = groupDescription(row);
+  // A group's row tells how far its runs are, and theirs are brought up to date after it.
+  const changed = before !== groupDescription(fresh);
+  row.waiting = fresh.waiting;
+  return changed;
+}
+
+function withMembers(row: Row): Row[] {
+  return row.kind === "group" ? [row, ...row.rows] : [row];
+}
+
+function identityOf(row: Row): string {
+  return row.kind === "group"
+    ? `group ${row.folder}`
+    : `run ${row.run.folder} ${row.parent?.folder ?? ""}`;
 }

@@ -8,6 +8,7 @@ import {
   type Row,
   runRows,
   type RunRow,
+  updateRows,
 } from "./runRows";
 import { isLive, isResumable } from "./run";
 import type { Runs } from "./runs";
@@ -25,7 +26,7 @@ import {
 export class RunsView
   implements vscode.TreeDataProvider<Row>, vscode.Disposable
 {
-  private readonly changed = new vscode.EventEmitter<undefined>();
+  private readonly changed = new vscode.EventEmitter<Row[] | undefined>();
   private readonly view: vscode.TreeView<Row>;
   private readonly subscriptions: vscode.Disposable[];
   private readonly contexts = new Map<string, boolean>();
@@ -101,8 +102,10 @@ export class RunsView
 
   private rebuild(): void {
     const all = this.runs.all();
-    this.rows = runRows(all, (folder) => this.comparisons.waitingIn(folder));
-    this.changed.fire(undefined);
+    const fresh = runRows(all, (folder) => this.comparisons.waitingIn(folder));
+    const changed = updateRows(this.rows, fresh);
+    if (changed === undefined) this.rows = fresh;
+    this.changed.fire(changed);
     this.setContext("hasRuns", all.length > 0);
     this.setContext("hasLiveRuns", all.some(isLive));
     this.setContext("hasResumableRuns", all.some(isResumable));

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { foldersOf } from "../../../extension/runs/runArgument";
 import { noticeOf } from "../../../extension/runs/notice";
-import { groupDescription, runRows } from "../../../extension/runs/runRows";
+import {
+  groupDescription,
+  runRows,
+  updateRows,
+} from "../../../extension/runs/runRows";
 import type { Run } from "../../../extension/runs/run";
 import { stepsIn } from "../../../extension/runs/moreSteps";
 import {
@@ -158,4 +162,34 @@ test("more steps are a whole number beyond those done", () => {
   expect(stepsIn(" 40 ", 30)).toBe(40);
   for (const text of ["30", "", "4e1", "-5", "31.5", "99999999"])
     expect(stepsIn(text, 30)).toBeUndefined();
+});
+
+describe("rows that are shown", () => {
+  const top = runIn("running", { folder: "/runs/arms/top", group: "arms" });
+  const alone = runIn("running", { folder: "/runs/alone" });
+
+  test("stay themselves while their runs go on", () => {
+    const shown = runRows([top, alone]);
+    const [group, row] = shown;
+    const done = { ...top, state: "done" } as const;
+    const changed = updateRows(shown, runRows([done, alone]));
+    expect(changed).toHaveLength(2);
+    expect(changed?.[0]).toBe(group);
+    expect(foldersOf(changed?.[1])).toEqual(["/runs/arms/top"]);
+    expect(updateRows(shown, runRows([done, alone]))).toEqual([]);
+    expect(shown[1]).toBe(row);
+  });
+
+  test("tell of arms that wait", () => {
+    const shown = runRows([top]);
+    const waiting = runRows([top], () => ["random"]);
+    expect(updateRows(shown, waiting)).toEqual([shown[0]]);
+  });
+
+  test("give way where others come, go, or change places", () => {
+    const shown = runRows([top, alone]);
+    expect(updateRows(shown, runRows([alone, top]))).toBeUndefined();
+    expect(updateRows(shown, runRows([top]))).toBeUndefined();
+    expect(updateRows([], runRows([top]))).toBeUndefined();
+  });
 });

@@ -1,0 +1,271 @@
+/** The view "Runs" in a real VS Code with the real trainer: launch, stop, resume, reload, a process that is killed, deletion. */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Locator } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunStatus } from "../../core/run/folder";
+import { POCKET_MODEL } from "../../scripts/sample.mjs";
+import { root } from "../../scripts/steps.mjs";
+import { writeRun } from "../unit/runs/folders";
+import {
+  obstacle,
+  picturesOfFailures,
+  Session,
+  temporaryFolder,
+} from "./harness/session";
+import type { Workbench } from "./harness/workbench";
+
+/** Small enough that a step takes a fraction of a second, long enough to be stopped. */
+const runFile = (name: string, steps: number) => `name: ${name}
+model: ${POCKET_MODEL}
+data: {train: ../data/countdown-train.jsonl}
+rollout: {promptsPerStep: 2, groupSize: 4, maxTokens: 64}
+steps: ${steps}
+eval: {every: 0}
+analysis: {every: 0}
+checkpoints: {every: 0}
+threads: 1
+gpu: off
+`;
+
+const THEMES = [
+  ["dark", "Dark Modern"],
+  ["light", "Light Modern"],
+  ["contrast", "Dark High Contrast"],
+] as const;
+
+describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
+  const workspace = temporaryFolder("runs");
+  const place = join(workspace, ".forksight", "runs");
+  let session: Session;
+  let workbench: Workbench;
+
+  beforeAll(async () => {
+    cpSync(join(root, "samples"), workspace, { recursive: true });
+    const write = (name: string, steps: number) =>
+      writeFileSync(
+        join(workspace, "runs", `${name}.forksight.yaml`),
+        runFile(name, steps),
+      );
+    write("long", 2000);
+    write("short", 2);
+    write("bad", -1);
+    session = await Session.open({ workspace, settings: {} });
+    workbench = session.workbench;
+    await workbench.statusMatches(/model/iu);
+    await workbench.run("Forksight: Focus on Runs View");
+  });
+
+  picturesOfFailures(() => session);
+
+  afterAll(async () => {
+    for (const folder of runFolders()) killTrainer(folder);
+    await session?.close();
+    rmSync(workspace, { recursive: true, force: true });
+  });
+
+  function runFolders(name = ""): string[] {
+    if (!existsSync(place)) return [];
+    return readdirSync(place)
+      .filter((one) => one.startsWith(name))
+      .map((one) => join(place, one));
+  }
+
+  /** The run's row, whose accessible name tells its state. */
+  function row(name: string, state = ""): Locator {
+    return workbench.page.locator(
+      `.part.sidebar .monaco-list-row[aria-label*="Run ${name}, ${state}"]`,
+    );
+  }
+
+  async function shows(name: string, state: string): Promise<void> {
+    await workbench.until(
+      async () => (await row(name, state).count()) === 1,
+      async () =>
+        `${name} is not ${state}: ${(await workbench.treeRows().allInnerTexts()).join("; ")}`,
+    );
+  }
+
+  async function act(name: string, title: string): Promise<void> {
+    await row(name).hover();
+    await row(name).locator(`.action-label[aria-label="${title}"]`).click();
+  }
+
+  async function choose(name: string, item: string): Promise<void> {
+    await row(name).click({ button: "right" });
+    const entry = workbench.page
+      .locator(".monaco-menu .action-item", { hasText: item })
+      .first();
+    await entry.waitFor();
+    // A menu that has just opened takes no click yet.
+    await workbench.until(
+      async () => {
+        await entry.click({ timeout: 2000 }).catch(() => undefined);
+        return !(await entry.isVisible());
+      },
+      () => `the menu does not take ${item}`,
+    );
+  }
+
+  async function answerDialog(button: string): Promise<string> {
+    const dialog = workbench.page.locator(".monaco-dialog-box");
+    await dialog.waitFor();
+    const text = await dialog.innerText();
+    await dialog.locator(".monaco-button", { hasText: button }).first().click();
+    return text;
+  }
+
+  test("is empty at first, and offers what to begin with", async () => {
+    const welcome = workbench.page.locator(".welcome-view-content").first();
+    await welcome.locator("text=Launch Run File").waitFor();
+    await welcome.locator("text=Open Runs").waitFor();
+    await workbench.screenshot("test-results/runs-empty.png");
+  });
+
+  test("a run file is launched from the palette and seen at work", async () => {
+    await workbench.openFile("long.forksight.yaml");
+    await workbench.run("Forksight: Launch Run File...");
+    await shows("long", "running");
+    await workbench.until(
+      async () => /[1-9]\d*\/2000, reward/.test(await row("long").innerText()),
+      async () => `no step is shown: ${await row("long").innerText()}`,
+    );
+  });
+
+  test("it is stopped, and resumed where it was", async () => {
+    await act("long", "Stop Run");
+    await shows("long", "stopped");
+    const { step } = statusOf(runFolders("long")[0]!);
+    await act("long", "Resume Run");
+    await shows("long", "running");
+    await workbench.until(
+      () => Promise.resolve(statusOf(runFolders("long")[0]!).step > step),
+      () => `no step beyond ${step}`,
+    );
+  });
+
+  test("it outlives a reload of the window, and is found again", async () => {
+    const [folder] = runFolders("long");
+    const { pid } = statusOf(folder!);
+    await workbench.page.reload({ waitUntil: "commit" });
+    await workbench.shown();
+    await shows("long", "running");
+    expect(statusOf(folder!).pid).toBe(pid);
+  });
+
+  test("a run whose process is killed is interrupted, is told of, and can be resumed", async () => {
+    killTrainer(runFolders("long")[0]!);
+    await shows("long", "interrupted");
+    await workbench.showNotifications();
+    await workbench.notification(/"long" was interrupted/u).waitFor();
+    await workbench.page.keyboard.press("Escape");
+    await act("long", "Resume Run");
+    await shows("long", "running");
+  });
+
+  test("a short run is done", async () => {
+    await workbench.openFile("short.forksight.yaml");
+    await workbench.run("Forksight: Launch Run File...");
+    await shows("short", "done");
+    expect(await row("short").innerText()).toContain("2/2, reward");
+  });
+
+  test("a run file that does not hold is not launched, and says where", async () => {
+    await workbench.openFile("bad.forksight.yaml");
+    await workbench.run("Forksight: Launch Run File...");
+    await workbench.showNotifications();
+    await workbench.notification(/bad:7: steps: /u).waitFor();
+    expect(runFolders("bad")).toEqual([]);
+  });
+
+  test("a malformed folder is unreadable, with the reason, and harms nothing", async () => {
+    mkdirSync(join(place, "broken"));
+    writeFileSync(join(place, "broken", "run.json"), '{"format": 1, "name"');
+    await shows("broken", "unreadable");
+    expect(await row("broken").innerText()).toContain("run.json: no JSON");
+    await shows("long", "running");
+  });
+
+  test("runs copied here are shown, groups and all", async () => {
+    const at = (step: number) => [{ step, time: 0, reward: 0.31 }];
+    const arms = join(place, "copied-arms");
+    writeRun(arms, "all", {
+      description: { name: "countdown, all" },
+      status: { state: "done", step: 30 },
+      lines: at(30),
+    });
+    writeRun(arms, "top", {
+      description: { name: "countdown, top <b>" },
+      status: { state: "failed", step: 4, message: "out of memory" },
+      lines: at(4),
+    });
+    await shows("countdown, all", "done");
+    await shows("countdown, top <b>", "failed");
+    const group = workbench
+      .treeRows()
+      .filter({ hasText: "copied-arms" })
+      .first();
+    expect(await group.innerText()).toContain("1 of 2 done");
+  });
+
+  test.each(THEMES)("reads in %s", async (name, theme) => {
+    await workbench.run("Preferences: Color Theme");
+    await workbench.type(theme);
+    await workbench.pick(theme);
+    await workbench.run("Forksight: Focus on Runs View");
+    await workbench.until(
+      async () =>
+        (await workbench.page
+          .locator(".monaco-workbench")
+          .getAttribute("class"))!.includes(
+          name === "contrast" ? "hc-black" : name === "dark" ? "vs-dark" : "vs",
+        ),
+      () => `the theme is not ${theme}`,
+    );
+    await row("short").hover();
+    await workbench.screenshot(`test-results/runs-${name}.png`);
+  });
+
+  test("a run at work is not deleted; one that is not, after a question that names its folder", async () => {
+    const [short] = runFolders("short");
+    await row("long").click({ button: "right" });
+    const menu = workbench.page.locator(".monaco-menu").first();
+    await menu.locator(".action-item", { hasText: "Stop Run" }).waitFor();
+    expect(await menu.innerText()).not.toContain("Delete Run");
+    await workbench.page.keyboard.press("Escape");
+    await choose("short", "Delete Run");
+    expect(await answerDialog("Delete")).toContain(short);
+    // A server has no trash.
+    await answerDialog("Delete Permanently");
+    await workbench.until(
+      async () => (await row("short").count()) === 0,
+      () => "the deleted run is still listed",
+    );
+    expect(existsSync(short!)).toBe(false);
+  });
+});
+
+function statusOf(folder: string): RunStatus {
+  return JSON.parse(
+    readFileSync(join(folder, "status.json"), "utf8"),
+  ) as RunStatus;
+}
+
+/** SIGKILL, as an out-of-memory killer would. */
+function killTrainer(folder: string): void {
+  try {
+    const { pid, state } = statusOf(folder);
+    if (pid !== undefined && (state === "running" || state === "preparing"))
+      process.kill(pid, "SIGKILL");
+  } catch {
+    // No run, or its process is gone.
+  }
+}

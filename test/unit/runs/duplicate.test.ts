@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import { readRunFile } from "../../../core/run/runFile";
+import { mapPaths } from "../../../core/run/runPaths";
+import { duplicateText } from "../../../extension/runs/duplicateText";
+
+const TEXT = `# why this run is as it is
+name: first
+model: ../models/pocket.gguf # small
+data: {train: train.jsonl, eval: {held: ../held.jsonl}}
+mask:
+  kind: top # the forking tokens
+seed: 3
+`;
+
+function settingsOf(text: string) {
+  const read = readRunFile(text);
+  if (!read.ok) throw new Error(JSON.stringify(read.errors));
+  return read.settings;
+}
+
+/** What run.json holds of the run file when it lies in /w/runs, started with another mask. */
+function recorded() {
+  const settings = settingsOf(TEXT);
+  const mask = { ...settings.mask, kind: "random" as const };
+  const absolute = (path: string) => resolve("/w/runs", path);
+  return { ...mapPaths({ ...settings, mask }, absolute), name: "second" };
+}
+
+test("a duplicate keeps the comments and has the run's settings, overrides included", () => {
+  const text = duplicateText(recorded(), "/w/runs", TEXT);
+  expect(text).toContain("# why this run is as it is");
+  expect(text).toContain("model: ../models/pocket.gguf # small");
+  const { name, mask } = recorded();
+  expect(settingsOf(text)).toEqual({ ...settingsOf(TEXT), name, mask });
+});
+
+test("a duplicate elsewhere names the same files", () => {
+  const text = duplicateText(recorded(), "/w");
+  const settings = settingsOf(text);
+  expect(settings.model).toBe("models/pocket.gguf");
+  expect(settings.data).toEqual({
+    train: "runs/train.jsonl",
+    eval: { held: "held.jsonl" },
+  });
+  expect({ ...settings, model: "", data: "" }).toEqual({
+    ...recorded(),
+    model: "",
+    data: "",
+  });
+});
