@@ -59,6 +59,8 @@ const builds = [
       { in: "webview/statistics/statistics.css", out: "statistics" },
       { in: "webview/training/main.ts", out: "training" },
       { in: "webview/training/training.css", out: "training" },
+      { in: "webview/rollouts/main.ts", out: "rollouts" },
+      { in: "webview/rollouts/rollouts.css", out: "rollouts" },
     ],
     platform: "browser",
     target: "chrome120",

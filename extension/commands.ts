@@ -16,6 +16,7 @@ import type { Models } from "./models/modelInForce";
 import type { RecordCommands } from "./records/openRecord";
 import { RECORD_SCHEME } from "./records/recordUri";
 import { registrar } from "./registrar";
+import type { RolloutCommands } from "./rollouts/rolloutCommands";
 
 /** What the commands act on. */
 export interface CommandParts {
@@ -31,6 +32,7 @@ export interface CommandParts {
   readonly forks: ForksView;
   readonly status: StatusItem;
   readonly records: RecordCommands;
+  readonly rollouts: RolloutCommands;
 }
 
 /** The sample trace that comes with the extension. */
@@ -135,17 +137,19 @@ async function toggleDisplay(): Promise<void> {
   await writeSetting("display", display === "forks" ? "heat" : "forks", uri);
 }
 
-/** Going on from an annotated record, its neighbour is annotated too. */
+/** Going on from an annotated record, its neighbour is annotated too, from a recorded rollout with what was recorded. */
 async function step(
-  { annotations, annotator, records }: CommandParts,
+  { annotations, annotator, records, rollouts }: CommandParts,
   direction: 1 | -1,
 ): Promise<void> {
-  const before = vscode.window.activeTextEditor?.document.uri;
-  const goesOn =
-    before?.scheme === RECORD_SCHEME && annotations.of(before) !== undefined;
+  const uri = vscode.window.activeTextEditor?.document.uri;
+  const before =
+    uri?.scheme === RECORD_SCHEME ? annotations.of(uri) : undefined;
   const document = await records.step(direction);
-  if (document !== undefined && goesOn)
-    await annotator.annotate(document, ASKED);
+  if (document === undefined || before === undefined) return;
+  if (before.live?.trace.recorded !== undefined)
+    await rollouts.recorded.show(document, true);
+  else await annotator.annotate(document, ASKED);
 }
 
 /** Opens the sample as a document of its own, so that editing it changes nothing that is installed. */

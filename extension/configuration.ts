@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
 import type { HeatMode } from "../core/annotation/buckets";
-import type { CutRule } from "../core/annotation/cut";
+import type { ChosenCut } from "../core/annotation/cut";
 import type { Precision } from "../core/annotation/scoredTrace";
 import type { GpuChoice } from "../core/engine/protocol";
 import { cutOrDefault } from "./inspect/cutSetting";
@@ -23,7 +23,7 @@ export interface Settings {
   readonly contextSize: number;
   readonly temperature: number;
   readonly topK: number;
-  readonly cut: CutRule;
+  readonly cut: ChosenCut;
   readonly display: HeatMode;
   readonly codeLens: boolean;
   /** milliseconds; negative: never by itself */

@@ -6,6 +6,11 @@ import { Comparisons } from "./arms/comparisons";
 import { registerCommands } from "./commands";
 import { DashboardPanel } from "./dashboard/dashboardPanel";
 import { TrainingView } from "./dashboard/trainingView";
+import { registerCompareCommands } from "./compare/compareCommands";
+import { ComparisonHover } from "./compare/comparisonHover";
+import { ComparisonPainter } from "./compare/comparisonPainter";
+import { ComparisonView } from "./compare/comparisonView";
+import { ModelComparisons } from "./compare/modelComparisons";
 import { Engine } from "./engine/engine";
 import { EmbeddedEngine } from "./engines/embedded";
 import { registerEngineCommands } from "./engines/engineCommands";
@@ -40,6 +45,10 @@ import { RecordDocuments } from "./records/recordDocuments";
 import { RecordLens } from "./records/recordLens";
 import { RecordCommands } from "./records/openRecord";
 import { RecordProblems } from "./records/recordProblems";
+import {
+  RolloutCommands,
+  registerRolloutCommands,
+} from "./rollouts/rolloutCommands";
 import { registrar } from "./registrar";
 import { registerRunFileLanguage } from "./runFiles/runFileLanguage";
 import { Launcher } from "./runs/launcher";
@@ -136,6 +145,20 @@ export function activate(context: vscode.ExtensionContext): void {
     runs,
     (error) => void failures.show(error, true),
   );
+  const recordCommands = new RecordCommands(files, records, problems);
+  const rollouts = new RolloutCommands({
+    context,
+    engine,
+    failures,
+    annotations,
+    annotator,
+    models,
+    runs,
+    files,
+    documents: records,
+    records: recordCommands,
+  });
+  const modelComparisons = new ModelComparisons(annotations);
   const everything = { scheme: "*" };
   const lens = new ParagraphLens(annotations);
   context.subscriptions.push(
@@ -146,13 +169,26 @@ export function activate(context: vscode.ExtensionContext): void {
     { dispose: () => void files.dispose() },
     annotations,
     annotator,
-    new Painter(annotations),
+    modelComparisons,
+    new Painter(annotations, modelComparisons),
+    new ComparisonPainter(modelComparisons, annotations),
+    new ComparisonView(modelComparisons, annotations),
+    vscode.languages.registerHoverProvider(
+      everything,
+      new ComparisonHover(modelComparisons, annotations),
+    ),
     forks,
     new StatisticsView(context.extensionUri, annotations),
     status,
     new ScoringProgress(annotator, engine),
     new ContextKeys(annotations, annotator),
-    new OpenDocuments(annotations, annotator, context.workspaceState),
+    new OpenDocuments(
+      annotations,
+      annotator,
+      context.workspaceState,
+      (document) => rollouts.recorded.show(document, false),
+    ),
+    rollouts,
     lens,
     vscode.languages.registerHoverProvider(
       everything,
@@ -194,6 +230,16 @@ export function activate(context: vscode.ExtensionContext): void {
       setUp: trlSetUp,
       ray,
     }),
+    ...registerCompareCommands(registrar(failures), {
+      models,
+      runs,
+      runModels: rollouts.runModels,
+      annotator,
+      annotations,
+      scoring,
+      comparisons: modelComparisons,
+    }),
+    ...registerRolloutCommands(registrar(failures), rollouts),
     ...registerCommands({
       context,
       log,
@@ -206,7 +252,8 @@ export function activate(context: vscode.ExtensionContext): void {
       annotator,
       forks,
       status,
-      records: new RecordCommands(files, records, problems),
+      records: recordCommands,
+      rollouts,
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration(`${SECTION}.cut`))

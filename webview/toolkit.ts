@@ -63,8 +63,13 @@ export interface ValueControl<Value> {
   onChange(callback: () => void): void;
 }
 
-export function textField(value: string): ValueControl<string> {
-  const element = document.createElement("vscode-text-field") as TextField;
+/** @param existing one that stands in the page already */
+export function textField(
+  value: string,
+  existing?: HTMLElement,
+): ValueControl<string> {
+  const element = (existing ??
+    document.createElement("vscode-text-field")) as TextField;
   element.value = value;
   return {
     element,
@@ -109,8 +114,14 @@ export function dropdown(
   };
 }
 
-export function checkbox(label: string, value: boolean): ValueControl<boolean> {
-  const element = document.createElement("vscode-checkbox") as Checkbox;
+/** @param existing one that stands in the page already */
+export function checkbox(
+  label: string,
+  value: boolean,
+  existing?: HTMLElement,
+): ValueControl<boolean> {
+  const element = (existing ??
+    document.createElement("vscode-checkbox")) as Checkbox;
   element.textContent = label;
   element.checked = value;
   let silent = false;

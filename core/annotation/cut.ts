@@ -10,22 +10,32 @@ export const PAPER_SHARE = 0.2;
 /** The 80th percentile that the paper measured with Qwen3-8B on AIME'24 and '25, in nats: a preset, never a default. */
 export const PAPER_THRESHOLD = 0.672;
 
-/** How the cut is chosen. */
-export type CutRule =
+/** How a person chooses the cut. */
+export type ChosenCut =
   /** The tokens of highest entropy: the top `share` (0 to 1] of the trace's own. */
   | { readonly kind: "share"; readonly share: number }
   /** All tokens with an entropy above `nats`. */
   | { readonly kind: "fixed"; readonly nats: number };
 
+/** A cut given token by token: the tokens that a training run kept. */
+export interface MaskCut {
+  readonly kind: "mask";
+  /** 1 where the token was kept, shape [n]. */
+  readonly kept: ArrayLike<number>;
+}
+
+/** How the cut is made. */
+export type CutRule = ChosenCut | MaskCut;
+
 /** The default: the top 20 % of this trace. */
-export const DEFAULT_CUT: CutRule = { kind: "share", share: PAPER_SHARE };
+export const DEFAULT_CUT: ChosenCut = { kind: "share", share: PAPER_SHARE };
 
 /** A cut applied to one trace. */
 export interface Cut {
   readonly rule: CutRule;
   /**
-   * nats. For a share: the lowest entropy among the forks (they have at least this much). For a fixed rule: the rule's
-   * number (they have more). NaN where a share was asked of a trace without a single entropy.
+   * nats. For a share or a mask: the lowest entropy among the forks (they have at least this much). For a fixed rule:
+   * the rule's number (they have more). NaN where a share or a mask left no fork.
    */
   readonly threshold: number;
   /** Indices of the forking tokens, ascending, shape [forks]. */
@@ -53,12 +63,14 @@ export function sortEntropies(entropy: Float32Array): Float32Array {
  * training mask takes (core/rl/mask); of several tokens with
  * the same entropy at the edge, the earlier ones are taken. A fixed cut takes H > nats, however many that are.
  * @param entropy nats, shape [n], NaN where there is none
- * @throws RangeError where the share is not in (0, 1] or the fixed number is negative or no number
+ * @throws RangeError where the share is not in (0, 1], the fixed number is negative or no number, or the mask is of
+ * another length
  */
 export function cutTrace(entropy: Float32Array, rule: CutRule): Cut {
   checkRule(rule);
   const sorted = sortEntropies(entropy);
   const isFork = new Uint8Array(entropy.length);
+  if (rule.kind === "mask") return cutByMask(entropy, rule, isFork, sorted);
   let threshold: number;
   let count: number;
   let atEdge: number;
@@ -96,6 +108,28 @@ export function percentileOf(sorted: Float32Array, entropy: number): number {
   return (100 * upperBound(sorted, entropy)) / sorted.length;
 }
 
+function cutByMask(
+  entropy: Float32Array,
+  rule: MaskCut,
+  isFork: Uint8Array,
+  sorted: Float32Array,
+): Cut {
+  if (rule.kept.length !== entropy.length) {
+    throw new RangeError(
+      `A mask of ${rule.kept.length} tokens does not cut a trace of ${entropy.length}.`,
+    );
+  }
+  const forks: number[] = [];
+  let threshold = NaN;
+  for (let i = 0; i < entropy.length; i++) {
+    if (rule.kept[i] !== 1) continue;
+    isFork[i] = 1;
+    forks.push(i);
+    if (!(entropy[i]! >= threshold)) threshold = entropy[i]!;
+  }
+  return { rule, threshold, forks: Uint32Array.from(forks), isFork, sorted };
+}
+
 function markAbove(
   entropy: Float32Array,
   threshold: number,
@@ -119,7 +153,10 @@ function checkRule(rule: CutRule): void {
         `The share of forking tokens must be above 0 and at most 1 (0.2 is the paper's), not ${rule.share}.`,
       );
     }
-  } else if (!(rule.nats >= 0 && Number.isFinite(rule.nats))) {
+  } else if (
+    rule.kind === "fixed" &&
+    !(rule.nats >= 0 && Number.isFinite(rule.nats))
+  ) {
     throw new RangeError(
       `A fixed cut is an entropy in nats, 0 or more (0.672 is the paper's), not ${rule.nats}.`,
     );

@@ -31,6 +31,21 @@ export interface ScoredTrace {
   readonly topLogprobs: Float32Array;
   /** The text of every token id that `ids` or `topIds` names. Bytes that are no whole character are written `<0xF0>`. */
   readonly pieces: ReadonlyMap<number, string>;
+  /** Set where a training run wrote the entropies down; log-probabilities, ranks and alternatives are then not known. */
+  readonly recorded?: RecordedRollout;
+}
+
+/** Where recorded entropies come from. */
+export interface RecordedRollout {
+  /** The run's name. */
+  readonly run: string;
+  readonly step: number;
+  /** Which prompt of the step, from 0. */
+  readonly group: number;
+  readonly reward: number;
+  readonly advantage: number;
+  /** Tokens of the rollout that stand for no text and are left out of the columns, such as the end token. */
+  readonly withoutText: { readonly tokens: number; readonly kept: number };
 }
 
 /** What is known of a model file once it is loaded. */
@@ -65,4 +80,6 @@ export interface ScoreSettings {
   readonly precision: Precision;
   /** Tokens of context in one window; a longer trace is scored in windows that overlap by half. */
   readonly contextSize: number;
+  /** Absolute path of the LoRA adapter on the model, if any. */
+  readonly adapterPath?: string;
 }

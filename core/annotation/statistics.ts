@@ -39,7 +39,7 @@ export interface TraceSummary {
   readonly shareBelow001: number | null;
   readonly cut: {
     readonly kind: CutRule["kind"];
-    /** The rule's number: a share from 0 to 1, or nats. */
+    /** The rule's number: a share from 0 to 1, or nats; of a mask the share that it kept. */
     readonly value: number;
     /** nats; see `Cut.threshold`. */
     readonly threshold: number | null;
@@ -157,7 +157,7 @@ export function summarize(
     shareBelow001: orNull(shareBelow(sorted, NEAR_ZERO)),
     cut: {
       kind: rule.kind,
-      value: rule.kind === "share" ? rule.share : rule.nats,
+      value: ruleNumber(cut),
       threshold: orNull(cut.threshold),
       forks: cut.forks.length,
     },
@@ -171,4 +171,15 @@ export function summarize(
 /** JSON knows no NaN and no infinity. */
 function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
+}
+
+function ruleNumber({ rule, forks, isFork }: Cut): number {
+  switch (rule.kind) {
+    case "share":
+      return rule.share;
+    case "fixed":
+      return rule.nats;
+    case "mask":
+      return isFork.length === 0 ? 0 : forks.length / isFork.length;
+  }
 }

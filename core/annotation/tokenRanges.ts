@@ -4,6 +4,21 @@ export interface TokenRanges {
   readonly end: Uint32Array;
 }
 
+/** Whether a token's bytes are where its range is. */
+export const STANDS = {
+  /** They stand in the text. */
+  there: 0,
+  /** The token has no text: an end token, or a special token that the decoding left out. */
+  absent: 1,
+  /** Other text stands in its place: it was another tokenizer's, or an unknown character. */
+  stray: 2,
+} as const;
+
+/** Ranges, and for each token one of `STANDS`, shape [n]. */
+export interface LaidTokens extends TokenRanges {
+  readonly stands: Uint8Array;
+}
+
 const SPACE = 0x20;
 /** How far in bytes to look for the next token behind one whose bytes do not stand in the text. */
 const SEARCH_WINDOW = 256;
@@ -27,8 +42,17 @@ export function tokenRanges(
   text: string,
   pieces: readonly Uint8Array[],
 ): TokenRanges {
+  const { start, end } = layTokens(text, pieces);
+  return { start, end };
+}
+
+/** As `tokenRanges`, with whether each token really stands there: for ids and a text that come from elsewhere. */
+export function layTokens(
+  text: string,
+  pieces: readonly Uint8Array[],
+): LaidTokens {
   const bytes = new TextEncoder().encode(text);
-  const ends = byteEnds(bytes, pieces);
+  const { ends, stands } = byteEnds(bytes, pieces);
   const start = new Uint32Array(pieces.length);
   const end = new Uint32Array(pieces.length);
   // One walk over text and tokens together: `unit` is the UTF-16 offset of the first character at or behind `byte`.
@@ -44,7 +68,7 @@ export function tokenRanges(
     }
     end[token] = unit;
   }
-  return { start, end };
+  return { start, end, stands };
 }
 
 /** Bytes of the UTF-8 character that begins with `lead`. The bytes come from TextEncoder, so they are well-formed. */
@@ -62,10 +86,12 @@ function characterBytes(lead: number): number {
 function byteEnds(
   bytes: Uint8Array,
   pieces: readonly Uint8Array[],
-): Uint32Array {
+): { readonly ends: Uint32Array; readonly stands: Uint8Array } {
   const ends = new Uint32Array(pieces.length);
+  const stands = new Uint8Array(pieces.length);
   let at = 0;
   for (const [token, piece] of pieces.entries()) {
+    const from = at;
     const matched = match(bytes, at, piece);
     if (matched !== undefined) {
       at = matched;
@@ -73,12 +99,26 @@ function byteEnds(
       // The token stands for bytes that it does not hold: it covers what lies before the next one that can be found.
       at = findNext(bytes, at, pieces, token + 1);
     }
+    const isLast = token === pieces.length - 1;
+    stands[token] =
+      matched !== undefined && piece.length > 0
+        ? STANDS.there
+        : standIn(bytes.subarray(from, at));
+    if (isLast && at < bytes.length) {
+      if (standIn(bytes.subarray(at)) === STANDS.stray)
+        stands[token] = STANDS.stray;
+      at = bytes.length;
+    }
     ends[token] = at;
   }
-  if (pieces.length > 0) {
-    ends[pieces.length - 1] = bytes.length;
-  }
-  return ends;
+  return { ends, stands };
+}
+
+/** What a token is whose own bytes are not there, by the text in their place. Decoders write half a character as U+FFFD. */
+function standIn(bytes: Uint8Array): number {
+  const text = new TextDecoder().decode(bytes);
+  if (/^\s*$/.test(text)) return STANDS.absent;
+  return /^[\s\ufffd]*$/.test(text) ? STANDS.there : STANDS.stray;
 }
 
 /**

@@ -110,7 +110,21 @@ export interface EngineRequests {
     };
     result: { readonly path: string };
   };
+  /** The bytes of tokens, by the model's vocabulary alone: no weights are loaded. */
+  pieces: { params: PiecesParams; result: TokenPieces };
   unload: { params: null; result: null };
+}
+
+export interface PiecesParams {
+  /** Absolute path of a GGUF file. */
+  readonly modelPath: string;
+  readonly ids: Int32Array;
+}
+
+export interface TokenPieces {
+  readonly model: ModelIdentity;
+  /** The bytes of each id that was asked for; an id outside the vocabulary is missing. */
+  readonly pieces: ReadonlyMap<number, Uint8Array>;
 }
 
 export type DescribedModel =

@@ -26,7 +26,7 @@ const summary = z.object({
     .readonly(),
   shareBelow001: z.number().nullable(),
   cut: z.object({
-    kind: z.enum(["share", "fixed"]),
+    kind: z.enum(["share", "fixed", "mask"]),
     value: z.number(),
     threshold: nats,
     forks: z.number(),

@@ -44,6 +44,23 @@ export function stepOfName(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
+/** The run and the step that a file of rollouts is of, by its path alone. */
+export interface RolloutPlace {
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  readonly step: number;
+}
+
+/** @returns undefined for a path that is not that of a file of rollouts */
+export function rolloutPlace(path: string): RolloutPlace | undefined {
+  const [, folder, name = ""] =
+    /^(.+)[/\\]rollouts[/\\]([^/\\]+\.jsonl)$/.exec(path) ?? [];
+  const step = stepOfName(name);
+  return folder !== undefined && step !== undefined
+    ? { folder, step }
+    : undefined;
+}
+
 /** A file and its content's hash, so that a resumed or compared run can be told to be of the same model and data. */
 export interface HashedFile {
   /** Absolute. */

@@ -96,6 +96,11 @@ export function readMetrics(
   return readJsonLines<MetricsLine>(text, metrics, firstLine);
 }
 
+/** One line of rollouts/step-N.jsonl, parsed already. */
+export function readRollout(json: unknown): Read<RolloutLine> {
+  return check<RolloutLine>(json, rollout);
+}
+
 /** rollouts/step-N.jsonl */
 export function readRollouts(text: string): ReadLines<RolloutLine> {
   return readJsonLines<RolloutLine>(text, rollout, 1);
@@ -126,6 +131,10 @@ function readJson<T>(text: string, schema: z.ZodType): Read<T> {
   } catch (error) {
     return { ok: false, message: `no JSON: ${(error as Error).message}` };
   }
+  return check(json, schema);
+}
+
+function check<T>(json: unknown, schema: z.ZodType): Read<T> {
   const checked = schema.safeParse(json);
   if (checked.success) return { ok: true, value: checked.data as T };
   const issue = checked.error.issues[0]!;

@@ -120,6 +120,20 @@ export class RecordsFile {
    * @throws RangeError where there is no such record; whatever the source throws
    */
   async read(index: number): Promise<ParsedRecord> {
+    const found = await this.json(index);
+    return found.kind === "error"
+      ? found
+      : parseRecord(found.value, this.place(index));
+  }
+
+  /**
+   * The JSON of one record, not yet read as any shape.
+   * @param index from 1
+   * @throws RangeError where there is no such record; whatever the source throws
+   */
+  async json(
+    index: number,
+  ): Promise<{ readonly kind: "json"; readonly value: unknown } | RecordError> {
     const place = this.place(index);
     const { start, end } = this.index.get(index - 1);
     const length = end - start;
@@ -141,7 +155,7 @@ export class RecordsFile {
     }
     const parsed = parseJsonBytes(bytes, end >= this.source.size);
     if (parsed.kind === "error") return fail(parsed.message);
-    return parseRecord(parsed.value, place);
+    return { kind: "json", value: parsed.value };
   }
 
   /** Reads every record and yields those that are malformed, in order. Stops, without an error, at an abort. */

@@ -6,6 +6,7 @@ import {
   type StatusFacts,
   TOOLTIP_COMMANDS,
   healthLine,
+  plain,
   statusText,
   statusTooltip,
 } from "./statusText";
@@ -22,6 +23,7 @@ export class StatusItem implements vscode.Disposable {
     private readonly modelInForce: () => {
       readonly name: string;
       readonly isPocket: boolean;
+      readonly adapter?: string;
     },
   ) {
     this.item = vscode.window.createStatusBarItem(
@@ -75,6 +77,12 @@ export class StatusItem implements vscode.Disposable {
       "chooseModel",
       healthLine(facts).replaceAll("\\", ""),
     );
+    if (facts.adapterName !== undefined)
+      add(
+        "$(arrow-left) Inspect with Base Model",
+        "inspectWithBase",
+        `now with ${plain(facts.adapterName)}`,
+      );
     if (health.state === "ready")
       add("$(debug-disconnect) Unload Model", "unloadModel");
     add("$(output) Show Log", "showLog");
@@ -92,7 +100,7 @@ export class StatusItem implements vscode.Disposable {
 
   private facts(): StatusFacts {
     const uri = vscode.window.activeTextEditor?.document.uri;
-    const { name, isPocket } = this.modelInForce();
+    const { name, isPocket, adapter } = this.modelInForce();
     const live = uri && this.annotations.of(uri)?.live;
     const { health } = this.engine;
     return {
@@ -100,6 +108,7 @@ export class StatusItem implements vscode.Disposable {
       health:
         health.state === "failed" && live?.isFresh ? { state: "idle" } : health,
       modelName: name,
+      adapterName: adapter,
       isPocket,
       live,
       run: uri && this.annotator.runOf(uri),

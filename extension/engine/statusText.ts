@@ -1,5 +1,6 @@
 import { counted } from "../counted";
 import type { EngineHealth } from "../../core/engine/protocol";
+import { adapterName as nameOfAdapter } from "../../core/run/adapterName";
 import { formatCut } from "../inspect/cutSetting";
 import type { LiveTrace } from "../inspect/liveTrace";
 import { escapeMarkdown } from "../inspect/visibleText";
@@ -11,6 +12,8 @@ export interface StatusFacts {
   readonly modelName: string;
   /** Whether that is the pocket model that comes with Forksight. */
   readonly isPocket: boolean;
+  /** The adapter in force, if any. */
+  readonly adapterName?: string | undefined;
   /** The trace of the active editor. */
   readonly live: LiveTrace | undefined;
   /** Tokens done and to do, while the active document is scored. */
@@ -21,6 +24,7 @@ export interface StatusFacts {
 export function statusText({
   health,
   modelName,
+  adapterName,
   live,
   run,
 }: StatusFacts): string {
@@ -32,9 +36,15 @@ export function statusText({
       : "$(loading~spin) Scoring";
   }
   if (health.state === "failed") return "$(error) Forksight";
-  if (live !== undefined)
-    return `$(repo-forked) ${counted(live.cut.forks.length, "fork")}`;
-  return `$(repo-forked) ${plain(modelName)}`;
+  const adapter = adapterName === undefined ? [] : [plain(adapterName)];
+  const { recorded } = live?.trace ?? {};
+  if (live !== undefined && recorded !== undefined)
+    return `$(history) ${counted(live.cut.forks.length, "kept token")}, recorded in step ${recorded.step}`;
+  if (live !== undefined) {
+    const forks = counted(live.cut.forks.length, "fork");
+    return `$(repo-forked) ${[forks, ...adapter].join(" by ")}`;
+  }
+  return `$(repo-forked) ${[plain(modelName), ...adapter].join(" + ")}`;
 }
 
 /** The tooltip as Markdown; its command links are those of `TOOLTIP_COMMANDS`. */
@@ -63,7 +73,14 @@ export const TOOLTIP_COMMANDS = [
 ];
 
 /** One line on the engine and the model. */
-export function healthLine({ health, modelName }: StatusFacts): string {
+export function healthLine(facts: StatusFacts): string {
+  const { adapterName } = facts;
+  return adapterName === undefined
+    ? modelLine(facts)
+    : `${modelLine(facts)}, with the adapter ${escapeMarkdown(adapterName)}`;
+}
+
+function modelLine({ health, modelName }: StatusFacts): string {
   switch (health.state) {
     case "idle":
       return `${escapeMarkdown(modelName)}, loaded when it is needed`;
@@ -84,6 +101,10 @@ export function healthLine({ health, modelName }: StatusFacts): string {
 
 function traceLine(live: LiveTrace): string {
   const { cut, columns } = live;
+  const { recorded, settings } = live.trace;
+  if (recorded !== undefined) {
+    return `This rollout: ${counted(columns.start.length, "token")}, ${counted(cut.forks.length, "kept token")}, as ${escapeMarkdown(recorded.run)} recorded them in step ${recorded.step}.`;
+  }
   const rule =
     cut.rule.kind === "share"
       ? `the ${formatCut(cut.rule)}`
@@ -92,12 +113,14 @@ function traceLine(live: LiveTrace): string {
     cut.rule.kind === "share" && !Number.isNaN(cut.threshold)
       ? `, from ${cut.threshold.toFixed(3)} nats on`
       : "";
-  const scorer = escapeMarkdown(live.trace.model.name);
+  const by =
+    settings.adapterPath && ` + ${nameOfAdapter(settings.adapterPath)}`;
+  const scorer = escapeMarkdown(`${live.trace.model.name}${by ?? ""}`);
   return `This trace: ${counted(columns.start.length, "token")}, ${counted(live.cut.forks.length, "fork")} (${rule}${from}), scored by ${scorer}.`;
 }
 
 /** A model's name where codicons would be read from it. */
-function plain(name: string): string {
+export function plain(name: string): string {
   return name.replaceAll("$(", "$ (");
 }
 

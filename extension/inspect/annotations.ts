@@ -68,10 +68,10 @@ export class Annotations implements vscode.Disposable {
       this.changed.fire({ uri, what: "cleared" });
   }
 
-  /** Applies a cut to all of them. */
+  /** Applies a cut to all of them but those that a mask was recorded for. */
   recut(ruleOf: (uri: vscode.Uri) => CutRule): void {
     for (const [key, one] of this.byUri) {
-      if (one.live === undefined) continue;
+      if (one.live === undefined || one.live.trace.recorded) continue;
       const live = one.live.withCut(ruleOf(one.uri));
       this.byUri.set(key, { ...one, live });
       this.changed.fire({ uri: one.uri, what: "cut" });

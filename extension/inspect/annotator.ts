@@ -41,6 +41,14 @@ interface Run {
   total: number;
 }
 
+/** A model, perhaps with an adapter, that scores instead of the one in force. */
+export interface Scorer {
+  /** Absolute path of a GGUF file. */
+  readonly modelPath: string;
+  /** Absolute path of a LoRA adapter. */
+  readonly adapterPath?: string;
+}
+
 /** How an annotation came to be asked for. */
 export interface AnnotateOptions {
   /** UTF-16 offsets of the part to colour; all of it where absent. */
@@ -49,6 +57,8 @@ export interface AnnotateOptions {
   readonly asked: boolean;
   /** Show what the cache holds, and start no model. */
   readonly cacheOnly?: boolean;
+  /** Scores this document until it is annotated anew; absent: the model in force. */
+  readonly scorer?: Scorer | undefined;
 }
 
 /**
@@ -60,6 +70,8 @@ export class Annotator implements vscode.Disposable {
   private readonly timers = new Map<string, NodeJS.Timeout>();
   /** Scores of edited texts that the cache gets once the document is saved: not one for each pause in typing. */
   private readonly unkept = new Map<string, Score>();
+  /** Documents with a scorer of their own. */
+  private readonly scorers = new Map<string, Scorer>();
   private readonly runsChanged = new vscode.EventEmitter<vscode.Uri>();
   private readonly failed = new vscode.EventEmitter<{
     readonly uri: vscode.Uri;
@@ -133,12 +145,14 @@ export class Annotator implements vscode.Disposable {
       done: 0,
       total: 0,
     };
+    if (options.scorer === undefined) this.scorers.delete(key);
+    else this.scorers.set(key, options.scorer);
     this.runs.set(key, run);
     this.runsChanged.fire(uri);
     try {
       const score = await this.scoreOf(uri, run, options.cacheOnly === true);
       if (score === undefined || this.runs.get(key) !== run) return false;
-      this.place(uri, run, score);
+      this.placeScore(uri, run, score);
       return true;
     } catch (error) {
       if (!isAbort(error) && this.runs.get(key) === run)
@@ -151,6 +165,13 @@ export class Annotator implements vscode.Disposable {
         if (run.edits.length > 0) this.schedule(document);
       }
     }
+  }
+
+  /** Puts a trace in place that was not scored here, such as a recorded one. It stays until something else is asked for. */
+  place(uri: vscode.Uri, extent: Extent, trace: LiveTrace): void {
+    this.stop(uri);
+    this.scorers.delete(uri.toString());
+    this.annotations.put(uri, extent, trace);
   }
 
   /** Cancels a document's run and what is scheduled for it. */
@@ -170,10 +191,11 @@ export class Annotator implements vscode.Disposable {
   clear(uri: vscode.Uri): void {
     this.stop(uri);
     this.unkept.delete(uri.toString());
+    this.scorers.delete(uri.toString());
     this.annotations.clear(uri);
   }
 
-  /** Scores again whatever is annotated and shown: another model or another setting is in force. */
+  /** Scores again whatever is annotated and shown: another model or another setting is in force. What was recorded stays. */
   async refresh(): Promise<void> {
     for (const { document } of vscode.window.visibleTextEditors) {
       if (this.annotations.of(document.uri)) await this.again(document, true);
@@ -186,9 +208,10 @@ export class Annotator implements vscode.Disposable {
     for (const one of this.subscriptions) one.dispose();
   }
 
-  private targetOf(
+  /** What of a document is scored; undefined where there is nothing. */
+  targetOf(
     document: vscode.TextDocument,
-    selection: OffsetRange | undefined,
+    selection?: OffsetRange,
   ): Target | undefined {
     const record = this.recordOf(document.uri);
     if (record !== undefined) return recordTarget(record, selection);
@@ -212,12 +235,20 @@ export class Annotator implements vscode.Disposable {
     });
   }
 
-  private requestOf(uri: vscode.Uri, target: Target): ScoreRequest {
+  /** What is asked of the model for a target, by the settings of its document. */
+  requestOf(
+    uri: vscode.Uri,
+    target: Target,
+    scorer = this.scorers.get(uri.toString()),
+  ): ScoreRequest {
     const settings = readSettings(uri);
     const { temperature, topK, precision, contextSize, adapterPath } = settings;
-    return {
+    const inForce = {
       modelPath: this.modelPathOf(uri),
       ...(adapterPath !== "" && { adapterPath }),
+    };
+    return {
+      ...(scorer ?? inForce),
       conditioning: target.conditioning,
       text: target.text,
       temperature,
@@ -227,7 +258,7 @@ export class Annotator implements vscode.Disposable {
     };
   }
 
-  private place(uri: vscode.Uri, run: Run, score: Score): void {
+  private placeScore(uri: vscode.Uri, run: Run, score: Score): void {
     const { target } = run;
     const { cut } = readSettings(uri);
     const scored = LiveTrace.of(
@@ -273,10 +304,13 @@ export class Annotator implements vscode.Disposable {
     const extent: Extent | undefined =
       known?.extent ?? this.runs.get(document.uri.toString())?.target.extent;
     if (extent === undefined || document.isClosed) return;
+    if (known?.live?.trace.recorded) return;
+    const scorer = this.scorers.get(document.uri.toString());
     if (extent !== "selection") {
-      await this.annotate(document, { asked });
+      await this.annotate(document, { asked, scorer });
     } else if (known?.live !== undefined) {
-      await this.annotate(document, { asked, selection: known.live.region });
+      const selection = known.live.region;
+      await this.annotate(document, { asked, scorer, selection });
     }
     // A selection without a score is still being scored; its run ends by scheduling this once more.
   }

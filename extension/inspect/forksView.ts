@@ -86,7 +86,8 @@ export class ForksView
     const { fork } = row;
     const item = new vscode.TreeItem(forkLabel(live, fork));
     item.id = String(fork.token);
-    item.description = `${fork.entropy.toFixed(2)} nats · line ${lineOf(row)} · or  ${forkAlternatives(live, fork)}`;
+    const others = forkAlternatives(live, fork);
+    item.description = `${fork.entropy.toFixed(2)} nats · line ${lineOf(row)}${others && ` · or  ${others}`}`;
     item.iconPath = new vscode.ThemeIcon(
       bucketOf(fork.entropy) >= 4 ? "circle-filled" : "circle-outline",
       new vscode.ThemeColor("forksight.entropy.fork"),

@@ -1,4 +1,6 @@
 import { percentileOf } from "../../core/annotation/cut";
+import type { RecordedRollout } from "../../core/annotation/scoredTrace";
+import { adapterName } from "../../core/run/adapterName";
 import type { LiveTrace } from "./liveTrace";
 import { cellWidth, inertBlock, shortened, visibleText } from "./visibleText";
 
@@ -26,13 +28,20 @@ export function hoverText(live: LiveTrace, indices: readonly number[]): string {
         : "";
     return heading + tokenText(live, index);
   });
-  const { model, settings } = live.trace;
-  const footer = [
-    visibleText(model.name).replaceAll("·", " "),
-    model.quantization,
-    `T = ${settings.temperature}`,
-    settings.precision,
-  ];
+  const { model, settings, recorded } = live.trace;
+  const { adapterPath } = settings;
+  const footer = recorded
+    ? [
+        `recorded by ${recorded.run} in step ${recorded.step}`,
+        `T = ${settings.temperature}`,
+      ]
+    : [
+        model.name,
+        ...(adapterPath === undefined ? [] : [adapterName(adapterPath)]),
+        model.quantization,
+        `T = ${settings.temperature}`,
+        settings.precision,
+      ];
   return `${parts.join("\n\n---\n\n")}\n\n${inertFooter(footer, live.isFresh)}`;
 }
 
@@ -45,10 +54,41 @@ function tokenText(live: LiveTrace, index: number): string {
     return `${inertBlock([piece(live, id)])}\n\nNo entropy: nothing stands before this token that the model could have drawn it from.`;
   }
   const kind = cut.isFork[index] === 1 ? "**Forking token**" : "Token";
+  if (trace.recorded !== undefined)
+    return recordedText(live, trace.recorded, index);
   const percentile = percentileOf(cut.sorted, entropy);
   const first = `${kind} · entropy **${entropy.toFixed(3)}** nats · percentile **${percentile.toFixed(1)}**`;
   const second = `Probability **${percent(Math.exp(trace.logprob[row]!))}** · rank **${trace.rank[row]!.toLocaleString("en")}** of ${trace.model.vocabularySize.toLocaleString("en")}`;
   return `${first}  \n${second}\n\n${inertBlock(alternatives(live, row))}`;
+}
+
+/** What a trainer recorded of a token. */
+function recordedText(
+  live: LiveTrace,
+  { advantage, reward }: RecordedRollout,
+  index: number,
+): string {
+  const { trace, cut } = live;
+  const row = live.rowOf(index);
+  const id = trace.ids[row]!;
+  const entropy = trace.entropy[row]!;
+  const isKept = cut.isFork[index] === 1;
+  const kept = isKept ? "**Kept token**" : "Token, not kept";
+  // The mask is taken over all rollouts; those of a group with equal rewards weigh nothing.
+  const weight =
+    isKept && advantage === 0
+      ? ": no gradient, all of its group are equal"
+      : "";
+  const percentile = percentileOf(cut.sorted, entropy).toFixed(1);
+  return [
+    `${kept} · recorded entropy **${entropy.toFixed(3)}** nats · percentile **${percentile}**`,
+    `Rollout: reward **${number(reward)}** · advantage **${number(advantage)}**${weight}`,
+    inertBlock([`${piece(live, id)}  id ${id}`]),
+  ].join("\n\n");
+}
+
+function number(value: number): string {
+  return String(Number(value.toFixed(3)));
 }
 
 interface Line {
@@ -150,6 +190,7 @@ export function percent(probability: number): string {
 
 function inertFooter(parts: readonly string[], fresh: boolean): string {
   const words = parts
+    .map((part) => visibleText(part).replaceAll("·", " "))
     .map((part) => part.replace(/[^\p{L}\p{N} .,=+-]/gu, " "))
     .join(" · ");
   return `*${words.replaceAll("*", "")}${fresh ? "" : " · the text has changed since"}*`;

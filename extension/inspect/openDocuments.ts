@@ -24,6 +24,10 @@ export class OpenDocuments implements vscode.Disposable {
     private readonly annotations: Annotations,
     private readonly annotator: Annotator,
     private readonly state: vscode.Memento,
+    /** Shows what was recorded for a document; false where nothing was. */
+    private readonly showRecorded: (
+      document: vscode.TextDocument,
+    ) => Promise<boolean>,
   ) {
     this.subscriptions = [
       vscode.window.onDidChangeVisibleTextEditors(() => this.look()),
@@ -63,6 +67,7 @@ export class OpenDocuments implements vscode.Disposable {
       vscode.workspace.isTrusted &&
       LANGUAGES.has(document.languageId);
     if (remembered) {
+      if (await this.showRecorded(document)) return;
       const found = await this.annotator.annotate(document, {
         asked: false,
         cacheOnly: true,

@@ -22,6 +22,12 @@ interface Painting {
   readonly painted: readonly OffsetRange[];
 }
 
+/** Documents that show something else than their annotation for now. */
+export interface Veil {
+  covers(uri: vscode.Uri): boolean;
+  readonly onDidChange: vscode.Event<vscode.Uri>;
+}
+
 /** Paints annotations into the visible editors: what they show and a margin, again on scroll and on every change. */
 export class Painter implements vscode.Disposable {
   private style: DecorationStyle;
@@ -30,11 +36,15 @@ export class Painter implements vscode.Disposable {
   private readonly quiet = new Map<string, NodeJS.Timeout>();
   private readonly subscriptions: vscode.Disposable[];
 
-  constructor(private readonly annotations: Annotations) {
+  constructor(
+    private readonly annotations: Annotations,
+    private readonly veil: Veil,
+  ) {
     this.highContrast = isHighContrast(vscode.window.activeColorTheme);
     this.style = createDecorationStyle(this.highContrast);
     this.subscriptions = [
       annotations.onDidChange((change) => this.onAnnotation(change)),
+      veil.onDidChange((uri) => this.paintEditorsOf(uri)),
       vscode.window.onDidChangeVisibleTextEditors((editors) => {
         for (const editor of editors) this.onScroll(editor);
       }),
@@ -70,7 +80,7 @@ export class Painter implements vscode.Disposable {
 
   private onScroll(editor: vscode.TextEditor): void {
     const { document } = editor;
-    const live = this.annotations.of(document.uri)?.live;
+    const live = this.liveOf(document);
     const before = this.paintings.get(editor);
     if (live === before?.live) {
       if (live === undefined) return;
@@ -102,7 +112,7 @@ export class Painter implements vscode.Disposable {
 
   private paint(editor: vscode.TextEditor): void {
     const { document } = editor;
-    const live = this.annotations.of(document.uri)?.live;
+    const live = this.liveOf(document);
     const before = this.paintings.get(editor);
     if (live === undefined) {
       if (before !== undefined) this.wipe(editor);
@@ -127,6 +137,10 @@ export class Painter implements vscode.Disposable {
       editor.setDecorations(this.style.ruler, marks);
     }
     this.paintings.set(editor, { live, painted });
+  }
+
+  private liveOf({ uri }: vscode.TextDocument): LiveTrace | undefined {
+    return this.veil.covers(uri) ? undefined : this.annotations.of(uri)?.live;
   }
 
   private wipe(editor: vscode.TextEditor): void {

@@ -32,7 +32,7 @@ export class ParagraphLens implements vscode.CodeLensProvider {
     return paragraphs(text, live.columns, live.cut).map((paragraph) => {
       const line = lines.lineAt(start + paragraph.start);
       const range = new vscode.Range(line, 0, line, 0);
-      const title = lensTitle(paragraph);
+      const title = lensTitle(paragraph, live.trace.recorded !== undefined);
       const behind = nextFork(live.forks, paragraph.start - 1, false);
       const first = behind && behind.start < paragraph.end ? behind : undefined;
       return new vscode.CodeLens(
@@ -54,10 +54,13 @@ export class ParagraphLens implements vscode.CodeLensProvider {
   }
 }
 
-function lensTitle({ tokens, meanEntropy, forks }: Paragraph): string {
+function lensTitle(
+  { tokens, meanEntropy, forks }: Paragraph,
+  isRecorded: boolean,
+): string {
   const parts = [counted(tokens, "token")];
   if (meanEntropy !== null)
     parts.push(`mean entropy ${meanEntropy.toFixed(2)} nats`);
-  parts.push(counted(forks, "fork"));
+  parts.push(counted(forks, isRecorded ? "kept token" : "fork"));
   return parts.join(" · ");
 }

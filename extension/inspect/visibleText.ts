@@ -24,6 +24,11 @@ export function visibleText(text: string): string {
   });
 }
 
+/** The same for running text: its spaces stay spaces. */
+export function visibleLine(text: string): string {
+  return text.split(" ").map(visibleText).join(" ");
+}
+
 /** Shortens to `limit` characters (code points), with an ellipsis where something is left out. */
 export function shortened(text: string, limit: number): string {
   const characters = [...text];

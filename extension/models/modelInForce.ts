@@ -1,5 +1,6 @@
 import path from "node:path";
 import type * as vscode from "vscode";
+import { adapterName } from "../../core/run/adapterName";
 import { readSettings } from "../configuration";
 
 /** The pocket model within the extension. */
@@ -11,6 +12,8 @@ export interface ModelInForce {
   readonly path: string;
   readonly name: string;
   readonly isPocket: boolean;
+  /** Name of the adapter on it, if any. */
+  readonly adapter?: string;
 }
 
 /** Tells which model is in force for a document. */
@@ -22,11 +25,14 @@ export class Models {
   }
 
   inForce(scope?: vscode.Uri): ModelInForce {
-    const { modelPath } = readSettings(scope);
+    const { modelPath, adapterPath } = readSettings(scope);
+    const adapter =
+      adapterPath === "" ? {} : { adapter: adapterName(adapterPath) };
     if (modelPath === "" || modelPath === this.pocketPath) {
-      return { path: this.pocketPath, name: "Pocket model", isPocket: true };
+      const pocket = { path: this.pocketPath, name: "Pocket model" };
+      return { ...pocket, isPocket: true, ...adapter };
     }
     const name = path.basename(modelPath).replace(/\.gguf$/i, "");
-    return { path: modelPath, name, isPocket: false };
+    return { path: modelPath, name, isPocket: false, ...adapter };
   }
 }

@@ -106,7 +106,14 @@ export class RecordCommands {
     return editor && parseRecordUri(editor.document.uri);
   }
 
-  private async show(address: RecordAddress): Promise<vscode.TextDocument> {
+  /**
+   * Shows a record, from its response on.
+   * @param options where; the active editor's column where they name none
+   */
+  async show(
+    address: RecordAddress,
+    options: vscode.TextDocumentShowOptions = {},
+  ): Promise<vscode.TextDocument> {
     const document = await vscode.workspace.openTextDocument(
       recordUri(address),
     );
@@ -116,6 +123,7 @@ export class RecordCommands {
         viewColumn: active.viewColumn,
       }),
       preview: true,
+      ...options,
     });
     const content = this.documents.contentOf(document.uri);
     if (content !== undefined) {

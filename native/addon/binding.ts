@@ -73,6 +73,8 @@ export interface OpenedLibrary {
 export interface LoadOptions {
   /** Layers to put on the GPU; 0 keeps everything on the CPU. */
   readonly gpuLayers: number;
+  /** The tokenizer without the weights: such a model tokenises and gives pieces, and scores nothing. */
+  readonly vocabularyOnly?: boolean;
 }
 
 export interface Model {

@@ -105,7 +105,7 @@ function legend(cut: Cut, { colour }: AnsiOptions): string {
   const chosen =
     rule.kind === "share"
       ? `top ${String(Number((100 * rule.share).toPrecision(3)))} %, H ≥ ${nats(threshold)}`
-      : `H > ${nats(threshold)}`;
+      : `H ${rule.kind === "fixed" ? ">" : "≥"} ${nats(threshold)}`;
   if (!colour) {
     return `Forking tokens stand between « and »: ${chosen} nats.`;
   }

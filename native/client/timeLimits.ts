@@ -14,6 +14,8 @@ const ANNOTATE_LIMIT = 300_000;
 const DESCRIBE_LIMIT = 120_000;
 /** A stalled connection. */
 const DOWNLOAD_LIMIT = 120_000;
+/** Waits for the request in front of it, which may load a model. */
+const PIECES_LIMIT = 300_000;
 /** Waits for a micro-batch in flight. */
 const UNLOAD_LIMIT = 300_000;
 
@@ -22,6 +24,7 @@ export const DEFAULT_TIME_LIMITS: TimeLimits = {
   annotate: ANNOTATE_LIMIT,
   describeModels: DESCRIBE_LIMIT,
   downloadModel: DOWNLOAD_LIMIT,
+  pieces: PIECES_LIMIT,
   unload: UNLOAD_LIMIT,
 };
 

@@ -102,8 +102,14 @@ function settingsOf(
   topK: number,
   contextSize: number,
 ): ScoreSettings {
-  const { temperature, precision } = params;
-  return { temperature, topK, precision, contextSize };
+  const { temperature, precision, adapterPath } = params;
+  return {
+    temperature,
+    topK,
+    precision,
+    contextSize,
+    ...(adapterPath !== undefined && { adapterPath }),
+  };
 }
 
 function empty(): Omit<Scores, "decoded"> {

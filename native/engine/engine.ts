@@ -4,6 +4,8 @@ import type {
   DescribedModel,
   EngineConfiguration,
   EngineHealth,
+  PiecesParams,
+  TokenPieces,
 } from "../../core/engine/protocol";
 import { annotate, checkAnnotateParams } from "./annotate";
 import { describeModels } from "./describe";
@@ -11,6 +13,7 @@ import { EngineFailure } from "./failure";
 import type { Llama } from "./llama";
 import { LoadedModel } from "./loadedModel";
 import { SerialQueue } from "./serialQueue";
+import { Vocabulary } from "./vocabulary";
 
 export interface EngineOptions {
   readonly openLlama: (configuration: EngineConfiguration) => Promise<Llama>;
@@ -31,6 +34,7 @@ export class Engine {
   };
   private llama: Promise<Llama> | undefined;
   private loaded: LoadedModel | undefined;
+  private vocabulary: Vocabulary | undefined;
   private idleTimer: NodeJS.Timeout | undefined;
   private requests = 0;
 
@@ -75,9 +79,29 @@ export class Engine {
     return describeModels(llama, paths, () => signal.aborted);
   }
 
+  /** The bytes of tokens. Leaves the loaded model where it is. */
+  async pieces(
+    { modelPath, ids }: PiecesParams,
+    signal: AbortSignal,
+  ): Promise<TokenPieces> {
+    return this.busy(() =>
+      this.queue.run(async () => {
+        if (this.vocabulary?.is(modelPath) !== true) {
+          this.vocabulary?.free();
+          this.vocabulary = undefined;
+          const llama = await this.openLlama();
+          this.vocabulary = await Vocabulary.load(modelPath, llama, signal);
+        }
+        return this.vocabulary.pieces(ids);
+      }),
+    );
+  }
+
   unload(): Promise<void> {
     return this.queue.run(() => {
       this.free();
+      this.vocabulary?.free();
+      this.vocabulary = undefined;
       return Promise.resolve();
     });
   }

@@ -282,7 +282,8 @@ function loadFailure(file: ModelFile, error: unknown): unknown {
   );
 }
 
-function stampOf(path: string): string {
+/** Changes when the file does; readable for a file that is not there. */
+export function stampOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat === undefined
     ? "gone"

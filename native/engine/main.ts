@@ -56,6 +56,7 @@ handle("annotate", (params, signal) =>
 handle("describeModels", ({ paths }, signal) =>
   engine.describeModels(paths, signal),
 );
+handle("pieces", (params, signal) => engine.pieces(params, signal));
 handle("downloadModel", async ({ address, folder, progressId }, signal) => ({
   path: await downloadModel(address, folder, progressNotes(progressId), signal),
 }));

@@ -76,12 +76,14 @@ Napi::Value loadModel(const Napi::CallbackInfo& info) {
     if (openedFolder().empty()) throw Failure(kNoBackEnd, "Call open() with llama.cpp's folder first.");
     const std::string path = stringArgument(info, 0, "path");
     if (!info[1].IsObject()) throw Failure(kBadInput, "options must be an object.");
-    const auto gpuLayers = static_cast<int>(countMember(info[1].As<Napi::Object>(), "gpuLayers"));
+    const auto options = info[1].As<Napi::Object>();
+    const auto gpuLayers = static_cast<int>(countMember(options, "gpuLayers"));
+    const bool vocabularyOnly = options.Get("vocabularyOnly").ToBoolean();
     return Job::start(
         env, "forksight.loadModel", info[2], info[3],
-        [path, gpuLayers](const Job::Report& report, const std::atomic<bool>& cancelled) -> Job::Finish {
+        [path, gpuLayers, vocabularyOnly](const Job::Report& report, const std::atomic<bool>& cancelled) -> Job::Finish {
           int lastPercent = -1;
-          const std::shared_ptr<LoadedModel> model = LoadedModel::load(path, gpuLayers, [&](float fraction) {
+          const std::shared_ptr<LoadedModel> model = LoadedModel::load(path, gpuLayers, vocabularyOnly, [&](float fraction) {
             const int percent = static_cast<int>(fraction * 100);
             if (percent != lastPercent) report(fraction, 1);
             lastPercent = percent;

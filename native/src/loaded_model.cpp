@@ -38,12 +38,13 @@ bool onProgress(float fraction, void* data) {
 
 }  // namespace
 
-std::shared_ptr<LoadedModel> LoadedModel::load(const std::string& path, int gpuLayers,
+std::shared_ptr<LoadedModel> LoadedModel::load(const std::string& path, int gpuLayers, bool vocabularyOnly,
                                                const std::function<bool(float)>& progress) {
   checkFile(path);
   const LogCapture capture;
   llama_model_params params = api().llama_model_default_params();
   params.n_gpu_layers = gpuLayers;
+  params.vocab_only = vocabularyOnly;
   ggml_backend_dev_t none[] = {nullptr};
   // No layer on the GPU means nothing on it: with a device in the list llama.cpp would still send large products there.
   if (gpuLayers == 0) params.devices = none;

@@ -16,9 +16,10 @@ class LoadedModel {
   /**
    * llama_model_load_from_file. Throws Failure (BAD_MODEL).
    * @param gpuLayers 0 keeps everything on the CPU
+   * @param vocabularyOnly loads no weights: the result tokenises and gives pieces
    * @param progress called with 0 to 1; returns false to stop, which throws Failure (ABORT_ERR)
    */
-  static std::shared_ptr<LoadedModel> load(const std::string& path, int gpuLayers,
+  static std::shared_ptr<LoadedModel> load(const std::string& path, int gpuLayers, bool vocabularyOnly,
                                            const std::function<bool(float)>& progress);
   ~LoadedModel();
   LoadedModel(const LoadedModel&) = delete;

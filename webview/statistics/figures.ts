@@ -45,6 +45,7 @@ const NONE = "\u2013";
 
 function cutText(cut: Summary["cut"]): string {
   if (cut.kind === "fixed") return `H > ${cut.value.toFixed(3)}`;
+  if (cut.kind === "mask") return "kept in training";
   const share = Number((100 * cut.value).toFixed(2));
   const threshold = cut.threshold?.toFixed(3) ?? NONE;
   return `top ${share} %, H \u2265 ${threshold}`;

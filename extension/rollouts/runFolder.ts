@@ -1,0 +1,87 @@
+/** What the rollouts' commands read of a run folder. Other parts watch it; here it is read when somebody asks. */
+import { access, readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import { RUN_FOLDER, rolloutsName, stepOfName } from "../../core/run/folder";
+import { readDescription } from "../../core/run/readFolder";
+
+/** What run.json says. */
+export interface RunFacts {
+  readonly folder: string;
+  readonly name: string;
+  /** Absolute path of what the run was started from. */
+  readonly modelPath: string;
+  /** At which it samples. */
+  readonly temperature: number;
+}
+
+/** A checkpoint that the annotator can load. */
+export interface Checkpoint {
+  readonly folder: string;
+  readonly step: number;
+  readonly adapterPath: string;
+}
+
+/** @throws Error naming run.json and what is wrong with it */
+export async function readRunFacts(folder: string): Promise<RunFacts> {
+  const file = path.join(folder, RUN_FOLDER.run);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch {
+    throw new Error(
+      `${folder} is no run folder: there is no ${RUN_FOLDER.run} in it that can be read.`,
+    );
+  }
+  const read = readDescription(text);
+  if (!read.ok) throw new Error(`${file} cannot be read: ${read.message}.`);
+  const { name, model, settings } = read.value;
+  const rollout = settings["rollout"] as { temperature?: unknown } | undefined;
+  const temperature = rollout?.temperature ?? settings["temperature"];
+  return {
+    folder,
+    name,
+    modelPath: model.path,
+    temperature:
+      typeof temperature === "number" && temperature > 0 ? temperature : 1,
+  };
+}
+
+/** The steps that have a file of rollouts, ascending; none where there is no such folder. */
+export async function rolloutSteps(folder: string): Promise<number[]> {
+  const names = await namesIn(path.join(folder, RUN_FOLDER.rollouts));
+  return steps(names.filter((name) => name.endsWith(".jsonl")));
+}
+
+/** Absolute path of a step's rollouts. */
+export function rolloutsFile(folder: string, step: number): string {
+  return path.join(folder, RUN_FOLDER.rollouts, rolloutsName(step));
+}
+
+/** The checkpoints with an adapter, newest first. */
+export async function checkpointsOf(folder: string): Promise<Checkpoint[]> {
+  const root = path.join(folder, RUN_FOLDER.checkpoints);
+  const found: Checkpoint[] = [];
+  for (const step of steps(await namesIn(root)).reverse()) {
+    const adapterPath = path.join(root, `step-${step}`, RUN_FOLDER.adapter);
+    if (await exists(adapterPath)) found.push({ folder, step, adapterPath });
+  }
+  return found;
+}
+
+export async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+function steps(names: readonly string[]): number[] {
+  return names
+    .map(stepOfName)
+    .filter((step): step is number => step !== undefined)
+    .sort((a, b) => a - b);
+}

@@ -1,0 +1,339 @@
+/** Rollouts of a small real run: the panel, the recorded tokens, re-scoring, a checkpoint, and two models compared. */
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { FrameLocator, Locator } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RolloutWithTokens } from "../../core/rollouts/recordedTrace";
+import { traceDocument } from "../../core/traces/document";
+import { parseRecord } from "../../core/traces/record";
+import { root } from "../../scripts/steps.mjs";
+import { annotateByCli, offsetsOf, topTokens } from "./harness/expected";
+import {
+  obstacle,
+  picturesOfFailures,
+  Session,
+  temporaryFolder,
+} from "./harness/session";
+import type { Workbench } from "./harness/workbench";
+
+const STEPS = 3;
+/** The first step with a group of mixed rewards decides which rollouts are looked at. */
+const STEP = 1;
+
+/** Name of the picture and label of the theme. */
+const THEMES = [
+  ["dark", "Dark Modern"],
+  ["light", "Light Modern"],
+  ["contrast", "Dark High Contrast"],
+] as const;
+
+describe.skipIf(obstacle() !== undefined)("rollouts", () => {
+  const workspace = temporaryFolder("rollouts");
+  const run = join(workspace, ".forksight", "runs", "small");
+  const complaints: string[] = [];
+  let session: Session;
+  let workbench: Workbench;
+  let panel: FrameLocator;
+  let rollouts: RolloutWithTokens[];
+  /** The rollout that is opened, from 1, and its document. */
+  let index: number;
+  let text: string;
+  let responseStart: number;
+
+  picturesOfFailures(() => session);
+
+  beforeAll(async () => {
+    train(run);
+    rollouts = readFileSync(join(run, "rollouts", `step-${STEP}.jsonl`), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as RolloutWithTokens);
+    index = 1 + rollouts.findIndex(isPlain);
+    const parsed = parseRecord(rollouts[index - 1], {
+      index,
+      line: index,
+      offset: 0,
+    });
+    if (parsed.kind === "error") throw new Error(parsed.message);
+    const document = traceDocument(parsed.record, `step-${STEP}.jsonl`);
+    ({ text, responseStart } = document);
+    session = await Session.open({ workspace });
+    workbench = session.workbench;
+    workbench.page.on("console", (message) => {
+      const said = message.text();
+      if (said.includes("Content Security Policy")) complaints.push(said);
+    });
+    await workbench.statusMatches(/model/iu);
+    panel = workbench.page
+      .frameLocator("iframe.webview")
+      .first()
+      .frameLocator("iframe#active-frame");
+  });
+
+  afterAll(async () => {
+    await session?.close();
+    rmSync(workspace, { recursive: true });
+  });
+
+  const rows = (): Locator => panel.locator("#rows tr");
+  const cells = (name: string): Locator => panel.locator(`#rows td.${name}`);
+  const openedRollout = (): RolloutWithTokens => rollouts[index - 1]!;
+
+  async function shows(locator: Locator, expected: string): Promise<void> {
+    const found = async () => (await locator.allInnerTexts()).join("|").trim();
+    await workbench.until(
+      async () => (await found()) === expected,
+      async () => `the panel shows "${await found()}", not "${expected}"`,
+    );
+  }
+
+  /** Waits until exactly these offsets of the response are decorated. */
+  async function decorated(offsets: readonly number[]): Promise<void> {
+    const wanted = offsets.map((offset) => responseStart + offset).join();
+    await workbench.editorWhere(
+      text,
+      (view) => view.decoratedOffsets().join() === wanted,
+      (view) =>
+        `decorated is ${JSON.stringify(view?.decoratedRanges().map((one) => one.text))}`,
+    );
+  }
+
+  test("open from the palette at the newest step, and the slider goes to another", async () => {
+    await workbench.run("Forksight: Open Rollouts...");
+    await workbench.pick(/countdown-top20/u);
+    await shows(panel.locator("#step"), `step ${STEPS} of ${STEPS}`);
+    await panel.locator("#slider").focus();
+    for (let step = STEPS; step > STEP; step--)
+      await workbench.press("ArrowLeft");
+    await shows(panel.locator("#step"), `step ${STEP} of ${STEPS}`);
+    await shows(
+      cells("reward"),
+      rollouts.map(({ reward }) => String(reward)).join("|"),
+    );
+    await shows(
+      cells("length"),
+      rollouts.map(({ tokens }) => String(tokens.ids.length)).join("|"),
+    );
+  });
+
+  test("are filtered and sorted", async () => {
+    await panel.locator("#text input").fill("make");
+    await shows(panel.locator("#count"), `${rollouts.length} rollouts`);
+    const group = rollouts.filter((one) => one.group === 1);
+    await panel.locator("#group input").fill("1");
+    await shows(
+      panel.locator("#count"),
+      `${group.length} of ${rollouts.length} rollouts`,
+    );
+    await panel.locator("#reward input").fill("much");
+    await shows(
+      panel.locator("#hint"),
+      "Write a number such as 1, or a comparison such as > 0.5.",
+    );
+    await panel.locator("#reward input").fill("");
+    await panel.locator("#group input").fill("");
+    await panel.locator("th.length button").click();
+    await panel.locator("th.length button").click();
+    await shows(
+      cells("length"),
+      rollouts
+        .map(({ tokens }) => tokens.ids.length)
+        .sort((a, b) => b - a)
+        .join("|"),
+    );
+    await panel.locator("th.group button").click();
+    await shows(
+      cells("length"),
+      rollouts.map(({ tokens }) => tokens.ids.length).join("|"),
+    );
+  });
+
+  test.each(THEMES)("read in %s", async (name, theme) => {
+    await workbench.run("Preferences: Color Theme");
+    await workbench.type(theme);
+    await workbench.pick(theme);
+    const kind =
+      name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
+    await panel.locator(`body.${kind}`).waitFor();
+    await workbench.screenshot(`test-results/rollouts-${name}.png`);
+  });
+
+  test("Enter opens one with the tokens marked that the trainer kept", async () => {
+    await rows()
+      .nth(index - 1)
+      .focus();
+    await workbench.press("Enter");
+    await workbench
+      .activeTab(`Record ${index} of step-${STEP}.jsonl`)
+      .waitFor();
+    const { tokens, completion } = openedRollout();
+    const kept = annotateByCli(completion).filter(
+      (_, i) => tokens.kept[i] === 1,
+    );
+    await decorated(offsetsOf(completion, kept));
+    await workbench.statusMatches(
+      new RegExp(`${kept.length} kept tokens?, recorded in step ${STEP}`, "u"),
+    );
+    await workbench.screenshot("test-results/rollouts-recorded.png");
+  });
+
+  test("the hover shows what was recorded", async () => {
+    const { tokens, completion, reward, advantage } = openedRollout();
+    const at = annotateByCli(completion).findIndex(
+      ({ text: token }, i) =>
+        tokens.kept[i] === 1 && /^ ?[A-Za-z]+$/u.test(token),
+    );
+    const token = annotateByCli(completion)[at]!;
+    let hover = "";
+    await workbench.until(
+      async () => {
+        const view = await workbench.editor(text);
+        hover = await workbench.hoverText(view, responseStart + token.end - 1);
+        return hover.includes(`id ${tokens.ids[at]}`);
+      },
+      () => `the hover says ${hover}`,
+    );
+    expect(hover).toContain("Kept token");
+    expect(hover).toContain(
+      `recorded entropy ${tokens.entropy[at]!.toFixed(3)} nats`,
+    );
+    expect(hover).toContain(`reward ${reward}`);
+    expect(hover).toContain(
+      `advantage ${String(Number(advantage.toFixed(3)))}`,
+    );
+    await workbench.leaveHover();
+  });
+
+  test("re-scoring shows the model's forks, and the recorded ones come back", async () => {
+    const { completion } = openedRollout();
+    await workbench.run("Forksight: Re-score with Model or Checkpoint...");
+    await workbench.pick("Base model");
+    await workbench.statusMatches(/\d+ forks?$|\d+ forks? /u);
+    await workbench.run("Forksight: Show Recorded Entropies");
+    const kept = annotateByCli(completion).filter(
+      (_, i) => openedRollout().tokens.kept[i] === 1,
+    );
+    await decorated(offsetsOf(completion, kept));
+  });
+
+  test("Inspect with This Checkpoint changes the entropies, and the base brings them back", async () => {
+    const { completion } = openedRollout();
+    const [sharpest] = [...annotateByCli(completion)].sort(
+      (a, b) => (b.entropy ?? 0) - (a.entropy ?? 0),
+    );
+    const hovered = async () => {
+      const view = await workbench.editor(text);
+      const at = responseStart + (sharpest?.end ?? 1) - 1;
+      const said = await workbench.hoverText(view, at);
+      await workbench.leaveHover();
+      return said;
+    };
+    await workbench.run("Forksight: Annotate");
+    await workbench.statusMatches(/\d+ forks/u);
+    const base = await hovered();
+    await workbench.run("Forksight: Inspect with This Checkpoint...");
+    await workbench.pick(/countdown-top20/u);
+    await workbench.pick(`Step ${STEPS}`);
+    await workbench.statusMatches(
+      new RegExp(`\\d+ forks by small step ${STEPS}`, "u"),
+    );
+    let adapted = "";
+    await workbench.until(
+      async () => {
+        adapted = await hovered();
+        return adapted.includes(`small step ${STEPS}`);
+      },
+      () => `the hover says ${adapted}`,
+    );
+    expect(entropyIn(adapted)).not.toBe(entropyIn(base));
+    await workbench.run("Forksight: Inspect with Base Model");
+    let again = "";
+    await workbench.until(
+      async () => {
+        again = await hovered();
+        return !again.includes("small step");
+      },
+      () => `the hover says ${again}`,
+    );
+    expect(entropyIn(again)).toBe(entropyIn(base));
+  });
+
+  test("Compare Models marks forks gained, lost and kept, and lists the largest changes", async () => {
+    await workbench.run("Forksight: Compare Models...");
+    await workbench.pick("Pocket model");
+    await workbench.page
+      .locator(".quick-input-title", { hasText: "2 of 2" })
+      .waitFor();
+    await workbench.pick(`Pocket model + small step ${STEPS}`);
+    const view = workbench.page
+      .locator(".part.sidebar .pane")
+      .filter({ hasText: "Comparison" });
+    await view.locator(".monaco-list-row").first().waitFor();
+    const said = await view.innerText();
+    expect(said).toMatch(/overlap \d+\.\d %: \d+ kept, \d+ gained, \d+ lost/u);
+    const [, kept = "", gained = "", lost = ""] =
+      /(\d+) kept, (\d+) gained, (\d+) lost/u.exec(said) ?? [];
+    const forks = topTokens(annotateByCli(openedRollout().completion), 0.2);
+    // With the prompt in front, the first token has an entropy too.
+    expect(Math.abs(Number(kept) + Number(lost) - forks.length)).toBeLessThan(
+      2,
+    );
+    expect(gained).toBe(lost);
+    expect(Number(gained)).toBeGreaterThan(0);
+    await workbench.screenshot("test-results/rollouts-compared.png");
+    await view.locator(".monaco-list-row").first().click();
+    await workbench.until(
+      async () => /selected/u.test(await workbench.cursorLabel()),
+      async () => `the cursor is at ${await workbench.cursorLabel()}`,
+    );
+    await workbench.run("Forksight: Close Comparison");
+    await view.waitFor({ state: "hidden" });
+  });
+
+  test("nothing ran into the security policy", () => {
+    expect(
+      complaints.filter((one) => !one.includes("frame-ancestors")),
+    ).toEqual([]);
+  });
+});
+
+/** Whether the text alone gives the tokens that were sampled, so that the command line knows their places. */
+function isPlain({ completion, tokens }: RolloutWithTokens): boolean {
+  const ids = annotateByCli(completion).map(({ id }) => id);
+  return ids.join() === tokens.ids.slice(0, ids.length).join();
+}
+
+function entropyIn(hover: string): string {
+  const [, entropy] = /entropy ([\d.]+) nats/u.exec(hover) ?? [];
+  if (entropy === undefined) throw new Error(`no entropy in "${hover}"`);
+  return entropy;
+}
+
+/** Trains the pocket model for a few short steps. */
+function train(folder: string): void {
+  const settings = [
+    `steps=${STEPS}`,
+    "rollout.promptsPerStep=2",
+    "rollout.groupSize=4",
+    "rollout.maxTokens=128",
+    "loggedRollouts=8",
+    "eval.every=0",
+    "analysis.every=0",
+    "checkpoints.every=1",
+    // So that a single step changes what can be seen.
+    "optimizer.learningRate=0.02",
+  ];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      join(root, "dist", "cli.mjs"),
+      "train",
+      join(root, "samples", "runs", "countdown-top20.forksight.yaml"),
+      ...["--out", folder],
+      ...settings.flatMap((one) => ["--set", one]),
+    ],
+    { encoding: "utf8", timeout: 200_000 },
+  );
+  if (status !== 0) throw new Error(`the run failed: ${stderr}`);
+}
