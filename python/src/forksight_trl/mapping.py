@@ -10,7 +10,7 @@
 | rollout.minP                      | min_p                                                                             |
 | objective.loss                    | loss_type; sft is refused                                                         |
 | objective.clipLow, clipHigh       | epsilon, epsilon_high                                                             |
-| objective.beta                    | beta                                                                              |
+| objective.beta                    | beta; use_bias_correction_kl off (below)                                          |
 | objective.entropyCoefficient      | by an override, unmasked; TRL's own entropy_coef is masked                        |
 | objective.scaleRewards            | scale_rewards                                                                     |
 | objective.dynamicSampling         | refused                                                                           |
@@ -37,6 +37,9 @@ process before it is cut into mini-batches.
 Denominators. TRL's dapo divides each mini-batch by the step's response tokens over the number of mini-batches, masked
 tokens included (`all`). `kept`, the paper's v2, divides by the mini-batch's kept tokens over all processes: at rho = 0.2
 a gradient five times as large. The KL term stays a mean over all tokens.
+
+KL. TRL multiplies its estimate by the ratio of importance unless it is told not to (DeepSeek-V3.2), which changes the
+gradient even on-policy. A run file's `beta` weighs the plain estimate of GRPO, with every engine.
 """
 
 from __future__ import annotations
@@ -120,6 +123,7 @@ def grpo_arguments(settings: Settings, batching: Batching, device: Device, scrat
         "epsilon": objective.clip_low,
         "epsilon_high": objective.clip_high,
         "beta": objective.beta,
+        "use_bias_correction_kl": False,
         "scale_rewards": objective.scale_rewards,
         "top_entropy_quantile": settings.mask.rho if settings.mask.kind == "top" else 1.0,
         "learning_rate": optimizer.learning_rate,

@@ -173,7 +173,7 @@ def _work(config: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class sending:  # noqa: N801
+class sending:
     """Calls `send` again and again while the body trains, and once more, with True, when that has ended."""
 
     def __init__(self, send: Any) -> None:
