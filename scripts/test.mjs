@@ -2,13 +2,14 @@
 // npm test: sets up, then checks types, style and behaviour; a summary at the end. The last line counts the tests.
 //
 // Usage: npm test [-- --only NAME[,NAME ...]] [--images]
-//   NAME: typecheck, lint, unit, integration, e2e
+//   NAME: typecheck, lint, unit, integration, python, e2e
 //   --images   the end-to-end tests also renew the pictures in docs/images
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
+import { pythonEnvironment, runPythonTests } from "./python.mjs";
 import { findChromium, setUp } from "./setup.mjs";
 import { ScriptError, failWith, root, seconds } from "./steps.mjs";
 import { workbenchObstacle } from "./workbench.mjs";
@@ -25,6 +26,7 @@ const STEPS = {
   lint: () => lint(),
   unit: () => vitest("unit"),
   integration: () => vitest("integration"),
+  python: () => python(),
   e2e: () => vitest("e2e", endToEndObstacle()),
 };
 
@@ -122,6 +124,23 @@ function vitest(project, obstacle) {
     counts: countsOf(report),
     milliseconds: performance.now() - begin,
     ...(obstacle === undefined ? {} : { note: `skipped: ${obstacle}` }),
+  };
+}
+
+/** The Python package, where its requirements can be had. @returns {Outcome} */
+function python() {
+  const begin = performance.now();
+  const found = pythonEnvironment();
+  const { ok, counts } =
+    "python" in found
+      ? runPythonTests(found.python, join(results, "python.xml"))
+      : { ok: true, counts: { passed: 0, failed: 0, skipped: 0 } };
+  return {
+    name: "python",
+    ok,
+    counts,
+    milliseconds: performance.now() - begin,
+    ...("obstacle" in found && { note: `skipped, because ${found.obstacle}` }),
   };
 }
 

@@ -81,7 +81,7 @@ describe("on the same weights, rollouts and advantages", () => {
       const offsets = [0];
       for (const [s, ids] of fixture.sequences.entries())
         offsets.push(offsets[s]! + ids.length - fixture.prompts[s]!);
-      let kept = new Uint8Array(0);
+      let kept: Uint8Array = new Uint8Array(0);
       let result: ObjectiveResult | undefined;
       await kernel.accumulate(fixtureBatch(fixture), (logprob, entropy) => {
         kept = entropyMask(entropy, expected, noDraw).kept;
