@@ -41,6 +41,8 @@ const FILES = [
   ".vscodeignore",
   "media",
   "models/pocket.gguf",
+  "python/pyproject.toml",
+  "python/src",
   "samples",
   "schemas",
 ];

@@ -20,7 +20,7 @@ const versions = z.looseObject({
   python: z.string(),
   needed: z.record(z.string(), z.string().nullable()),
   missing: z.array(z.string()),
-  /** Distributions whose release does not fit, a few words each: "trl 0.9 (>=1.13,<2 is needed)". */
+  /** Distributions whose release does not fit, a few words each: "trl 0.9.6 (needed: >=1.13,<2)". */
   unfit: z.array(z.string()).default([]),
   /** What torch was built for, "cpu" or "cu130"; null where it does not say. */
   build: z.string().nullish(),
@@ -73,9 +73,9 @@ export class TrlPackage {
       );
     }
     try {
-      // Libraries print to standard output too; the answer is the last line.
-      const line = text.trim().split("\n").at(-1) ?? "";
-      return versions.parse(JSON.parse(line));
+      // Libraries print to standard output too.
+      const [json = ""] = /^\{.*\}/ms.exec(text) ?? [];
+      return versions.parse(JSON.parse(json));
     } catch (error) {
       throw new Error(
         `${program} gave no versions: ${(error as Error).message.split("\n")[0]}`,

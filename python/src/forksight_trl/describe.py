@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def versions(ask_torch: bool = False) -> dict[str, Any]:
         "needed": found,
         "optional": {name: version_of(name) for name in OPTIONAL.values()},
         "missing": [name for name, version in found.items() if version is None],
+        "unfit": unfit(),
     }
     torch_version = found["torch"]
     if torch_version and not ask_torch:
@@ -53,6 +55,25 @@ def versions(ask_torch: bool = False) -> dict[str, Any]:
         }
         report["mps"] = torch.backends.mps.is_available()
     return report
+
+
+def unfit() -> list[str]:
+    """Installed distributions whose release is none that pyproject.toml allows, such as `trl 0.9.6 (needed: >=1.13,<2)`."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return []
+    file = Path(__file__).parents[2] / "pyproject.toml"
+    if not file.exists():
+        # Installed as a package: pip has seen to it.
+        return []
+    problems = []
+    for text in tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"]:
+        needed = Requirement(text)
+        version = version_of(needed.name)
+        if version is not None and not needed.specifier.contains(version, prereleases=True):
+            problems.append(f"{needed.name} {version} (needed: {needed.specifier})")
+    return problems
 
 
 def describe_run(settings: Settings, run_file: Path, processes: int) -> dict[str, Any]:

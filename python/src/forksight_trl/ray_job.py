@@ -167,13 +167,13 @@ def _work(config: dict[str, Any]) -> None:
             (folder / "stop").touch()
         notes.clear()
 
-    with sending(send):
+    with Sending(send):
         _train(order, folder, package)
     if not order.storage:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class sending:
+class Sending:
     """Calls `send` again and again while the body trains, and once more, with True, when that has ended."""
 
     def __init__(self, send: Any) -> None:
