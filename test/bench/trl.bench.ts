@@ -1,0 +1,197 @@
+/** A whole RL step of the embedded trainer against one of TRL's GRPOTrainer: same model, prompts, group size, lengths, LoRA. */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { runSettings } from "../../core/run/settings";
+import { collectRollouts } from "../../native/trainer/collect";
+import { readProblems } from "../../native/trainer/dataSet";
+import { openLlamaPolicy } from "../../native/trainer/llamaPolicy";
+import type { Policy } from "../../native/trainer/policy";
+import { ProblemStream } from "../../native/trainer/problemStream";
+import { updatePolicy } from "../../native/trainer/update";
+import { seeded } from "../unit/seeded";
+import { median, type Bench, type BenchRow } from "./measure";
+
+const MODEL = repository("models/pocket.gguf");
+const DATA = repository("samples/data/countdown-train.jsonl");
+/** 64 rollouts of 192 tokens, the defaults of a run file. */
+const [PROMPTS, GROUP, TOKENS, RANK, RHO] = [8, 8, 192, 16, 0.2];
+const ROUNDS = 3;
+
+/** Milliseconds of processor time. */
+interface Step {
+  readonly rollout: number;
+  readonly update: number;
+}
+
+function repository(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
+}
+
+/** A Python with what python/ needs: FORKSIGHT_PYTHON, or the environment that npm test made. */
+function trlPython(): string | undefined {
+  const candidates = [
+    process.env["FORKSIGHT_PYTHON"],
+    repository("python/.venv/bin/python"),
+  ];
+  return candidates.find(
+    (python) =>
+      python !== undefined &&
+      spawnSync(python, ["-c", "import trl, peft, gguf"], { stdio: "ignore" })
+        .status === 0,
+  );
+}
+
+async function embedded(folder: string) {
+  const settings = runSettings.parse({
+    model: MODEL,
+    data: { train: DATA },
+    adapter: { rank: RANK, alpha: 2 * RANK },
+    rollout: {
+      promptsPerStep: PROMPTS,
+      groupSize: GROUP,
+      maxTokens: TOKENS,
+    },
+    mask: { rho: RHO },
+    parallel: PROMPTS * GROUP,
+    threads: 1,
+    gpu: "off",
+  });
+  const problems = readProblems(DATA, () => undefined);
+  const { signal } = new AbortController();
+  const opened = await openLlamaPolicy(
+    settings,
+    problems,
+    () => undefined,
+    signal,
+  );
+  // Every completion has the full length, so that both sides have the same work.
+  const policy: Policy = {
+    ...opened.policy,
+    tokenizer: { ...opened.policy.tokenizer, stopIds: [] },
+  };
+  const stream = new ProblemStream(problems, settings.seed);
+  const random = seeded(1);
+  const adapter = join(folder, "adapter.gguf");
+  let done = 0;
+  return {
+    async step(): Promise<Step> {
+      const step = ++done;
+      const begin = processorTime();
+      const { rollouts } = await collectRollouts(policy, stream, {
+        settings,
+        step,
+        cursor: (step - 1) * PROMPTS,
+        reward: (completions) => Promise.resolve(completions.map(random)),
+        signal,
+        onProgress: () => undefined,
+      });
+      const sampled = processorTime();
+      await updatePolicy(policy.kernel, rollouts, {
+        settings,
+        step,
+        updates: step - 1,
+        signal,
+        onActivity: () => undefined,
+      });
+      policy.kernel.saveAdapter(adapter);
+      policy.rollouts.setAdapter(adapter, 1);
+      const end = processorTime();
+      return { rollout: sampled - begin, update: end - sampled };
+    },
+    free: () => policy.free(),
+  };
+}
+
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+async function trl(python: string) {
+  const shape = {
+    model: MODEL,
+    data: DATA,
+    prompts: PROMPTS,
+    group: GROUP,
+    tokens: TOKENS,
+    rank: RANK,
+    rho: RHO,
+    threads: 1,
+  };
+  const child = spawn(
+    python,
+    [repository("test/bench/trl_step.py"), JSON.stringify(shape)],
+    {
+      stdio: ["pipe", "pipe", "ignore"],
+      env: {
+        ...process.env,
+        PYTHONPATH: repository("python/src"),
+        HF_HUB_OFFLINE: "1",
+        HF_HUB_DISABLE_TELEMETRY: "1",
+        OMP_NUM_THREADS: "1",
+      },
+    },
+  );
+  const lines = createInterface({ input: child.stdout })[
+    Symbol.asyncIterator
+  ]();
+  const next = async () => {
+    const line = await lines.next();
+    if (line.done) throw new Error("TRL ended before its step was done");
+    return line.value;
+  };
+  await next();
+  return {
+    async step(): Promise<Step> {
+      child.stdin.write("\n");
+      return JSON.parse(await next()) as Step;
+    },
+    free: () => child.kill("SIGKILL"),
+  };
+}
+
+function row(what: string, ours: number, theirs: number): BenchRow {
+  return {
+    what: `${what} against TRL's, pocket model, ${PROMPTS} x ${GROUP} rollouts of ${TOKENS} tokens, one thread`,
+    measured: `${(ours / theirs).toFixed(2)} of its processor time (${Math.round(ours)} against ${Math.round(theirs)} ms)`,
+    goal: "at most 0.20",
+    met: ours / theirs <= 0.2,
+  };
+}
+
+const bench: Bench = {
+  name: "trl",
+  async run(say) {
+    const python = trlPython();
+    if (python === undefined) {
+      say(
+        "no Python with TRL (npm test -- --only python makes one, FORKSIGHT_PYTHON names another): left out",
+      );
+      return [];
+    }
+    const folder = mkdtempSync(join(tmpdir(), "forksight-bench-"));
+    const [ours, theirs] = [await embedded(folder), await trl(python)];
+    const times: [Step, Step][] = [];
+    // The first round warms both up.
+    for (let round = 0; round <= ROUNDS; round++)
+      times.push([await ours.step(), await theirs.step()]);
+    ours.free();
+    theirs.free();
+    rmSync(folder, { recursive: true, force: true });
+    const of = (side: 0 | 1, part: (step: Step) => number) =>
+      median(times.slice(1).map((pair) => part(pair[side])));
+    return (
+      [
+        ["a whole step", (step: Step) => step.rollout + step.update],
+        ["its rollouts", (step: Step) => step.rollout],
+        ["its update", (step: Step) => step.update],
+      ] as const
+    ).map(([what, part]) => row(what, of(0, part), of(1, part)));
+  },
+};
+
+export default bench;
