@@ -99,16 +99,12 @@ function byteEnds(
       // The token stands for bytes that it does not hold: it covers what lies before the next one that can be found.
       at = findNext(bytes, at, pieces, token + 1);
     }
-    const isLast = token === pieces.length - 1;
-    stands[token] =
-      matched !== undefined && piece.length > 0
-        ? STANDS.there
-        : standIn(bytes.subarray(from, at));
-    if (isLast && at < bytes.length) {
-      if (standIn(bytes.subarray(at)) === STANDS.stray)
-        stands[token] = STANDS.stray;
-      at = bytes.length;
-    }
+    const behind = at;
+    if (token === pieces.length - 1) at = bytes.length;
+    const isThere = matched !== undefined && piece.length > 0;
+    // Of a token that is there, what the last one covers beyond its own bytes.
+    const other = standIn(bytes.subarray(isThere ? behind : from, at));
+    stands[token] = isThere && other === STANDS.absent ? STANDS.there : other;
     ends[token] = at;
   }
   return { ends, stands };

@@ -1,6 +1,6 @@
 /** Rollouts of a small real run: the panel, the recorded tokens, re-scoring, a checkpoint, and two models compared. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -291,12 +291,69 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     await view.waitFor({ state: "hidden" });
   });
 
+  test("the newest step is followed, bad lines are named, and what a rollout holds stays text", async () => {
+    await panel.locator("#follow").click();
+    await shows(panel.locator("#step"), `step ${STEPS} of ${STEPS}`);
+    await panel.locator("#text input").fill("");
+    const evil = evilRollout(STEPS + 1);
+    writeFileSync(
+      join(run, "rollouts", `step-${STEPS + 1}.jsonl`),
+      `${JSON.stringify(evil)}\n{ "step": 4, "torn\n`,
+    );
+    await shows(panel.locator("#step"), `step ${STEPS + 1} of ${STEPS + 1}`);
+    await shows(cells("prompt"), "<b>Make</b> <U+202E>24<script>x</script>");
+    await shows(
+      panel.locator("#bad-summary"),
+      "1 line of this step cannot be read",
+    );
+    await panel.locator("#bad-summary").click();
+    expect(await panel.locator("#bad-lines").innerText()).toContain("line 2:");
+    expect(await panel.locator("#rows b, #rows script").count()).toBe(0);
+    await workbench.screenshot("test-results/rollouts-evil.png");
+    await rows().first().focus();
+    await workbench.press("Enter");
+    await workbench.activeTab(`Record 1 of step-${STEPS + 1}.jsonl`).waitFor();
+    await workbench.statusMatches(/kept tokens?, recorded in step 4/u);
+    const hover = await workbench.hoverOver("img src");
+    expect(await hover.innerText()).toContain("Kept token");
+    expect(await hover.locator("img, a[href^='command']").count()).toBe(0);
+    await workbench.leaveHover();
+  });
+
+  test("panel and recorded tokens are there again after a reload", async () => {
+    await workbench.page.reload();
+    await workbench.shown();
+    await workbench.statusMatches(/kept tokens?, recorded in step 4/u);
+    await shows(panel.locator("#step"), `step ${STEPS + 1} of ${STEPS + 1}`);
+  });
+
   test("nothing ran into the security policy", () => {
     expect(
       complaints.filter((one) => !one.includes("frame-ancestors")),
     ).toEqual([]);
   });
 });
+
+/** A rollout full of what must stay text, its tokens the pocket model's own. All are kept. */
+function evilRollout(step: number): RolloutWithTokens {
+  const completion =
+    "<img src=x onerror=alert(1)> [run](command:workbench.action.quit) \u202e `$(zap)` \u001b[31m</think>";
+  const tokens = annotateByCli(completion);
+  return {
+    step,
+    group: 0,
+    prompt: "<b>Make</b> \u202e24<script>x</script>",
+    completion,
+    reward: 1,
+    advantage: 1,
+    clipped: false,
+    tokens: {
+      ids: tokens.map(({ id }) => id),
+      entropy: tokens.map(() => 1),
+      kept: tokens.map(() => 1),
+    },
+  };
+}
 
 /** Whether the text alone gives the tokens that were sampled, so that the command line knows their places. */
 function isPlain({ completion, tokens }: RolloutWithTokens): boolean {
