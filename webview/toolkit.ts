@@ -141,17 +141,24 @@ export function checkbox(
   };
 }
 
+/** Radio buttons, whose labels may change. */
+export interface RadioControl extends ValueControl<string> {
+  label(value: string, text: string): void;
+}
+
 export function radioGroup(
   choices: readonly Choice[],
   value: string,
-): ValueControl<string> {
+): RadioControl {
   const element = document.createElement("vscode-radio-group") as RadioGroup;
   element.setAttribute("orientation", "vertical");
   let current = value;
+  const radios = new Map<string, HTMLElement>();
   for (const choice of choices) {
     const radio = document.createElement("vscode-radio");
     radio.setAttribute("value", choice.value);
     radio.textContent = choice.label;
+    radios.set(choice.value, radio);
     element.append(radio);
   }
   element.value = value;
@@ -170,6 +177,10 @@ export function radioGroup(
       element.value = next;
     },
     onChange: (callback) => listeners.push(callback),
+    label: (name, text) => {
+      const radio = radios.get(name);
+      if (radio && radio.textContent !== text) radio.textContent = text;
+    },
   };
 }
 

@@ -1,8 +1,15 @@
 /** The launch panel and run files in the editor, in a real VS Code. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readRunFile } from "../../core/run/runFile";
 import { root } from "../../scripts/steps.mjs";
 import {
   obstacle,
@@ -15,6 +22,15 @@ import type { Workbench } from "./harness/workbench";
 /** Markup, a terminal escape and a right-to-left override, in a prompt. */
 const HOSTILE =
   "Make 8 from 3 and 5 with <b>bold</b> <img src=x onerror=alert(1)>\u001b[31m\u202eevil";
+
+const RUN_FILE = "runs/arm.forksight.yaml";
+
+/** Name of the pictures, label of the theme. */
+const THEMES = [
+  ["dark", "Dark Modern"],
+  ["contrast", "Dark High Contrast"],
+  ["light", "Light Modern"],
+] as const;
 
 const dataFile = (name: string, lines: number) =>
   readFileSync(join(root, "samples", "data", name), "utf8")
@@ -77,13 +93,199 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
   const input = (name: string): Locator => field(name).locator("input").first();
 
   test("opens with defaults that can be launched", async () => {
-    await workbench.screenshot("test-results/launch-first.png");
     expect(await input("mask.rho").inputValue()).toBe("0.2");
     expect(await input("data.train").inputValue()).toBe(
-      join(workspace, "data", "countdown-train.jsonl"),
+      "data/countdown-train.jsonl",
     );
+    expect(await input("data.eval").inputValue()).toBe("test");
     await field("data.train")
       .locator(".count", { hasText: "10 problems" })
       .waitFor();
+    await panel
+      .locator("#estimate dd", { hasText: /^About \d+ MB: weights/ })
+      .waitFor();
+    await panel
+      .locator("#estimate dd", { hasText: "No earlier run of this model" })
+      .waitFor();
+    await isLaunchable(true);
   });
+
+  test("shows prompts as text and never as markup", async () => {
+    const prompt = field("data.train").locator(".samples td").first();
+    expect(await prompt.innerText()).toContain(
+      "<b>bold</b> <img src=x onerror=alert(1)>",
+    );
+    expect(await prompt.innerText()).toContain("<U+202E>evil");
+    expect(await panel.locator("main img, main b").count()).toBe(0);
+  });
+
+  test("explains a setting to the eye and to assistive technology", async () => {
+    await input("mask.rho").focus();
+    await panel
+      .locator("#help-text", { hasText: "top_entropy_quantile" })
+      .waitFor();
+    expect(await input("mask.rho").getAttribute("aria-description")).toContain(
+      "Share of tokens at the top.",
+    );
+    await field("steps").hover();
+    await panel.locator("#help-title", { hasText: "steps" }).waitFor();
+  });
+
+  test("refuses what does not hold beside its field, and links to it", async () => {
+    await input("mask.rho").fill("1.5");
+    await field("mask.rho")
+      .locator(".problem", { hasText: "expected number to be <=1" })
+      .waitFor();
+    expect(await input("mask.rho").getAttribute("aria-invalid")).toBe("true");
+    const optimizer = panel.locator("#section-optimizer > summary");
+    await optimizer.click();
+    await input("optimizer.beta1").fill("x");
+    await optimizer.click();
+    await panel.locator("#problems h2", { hasText: "2 settings" }).waitFor();
+    await isLaunchable(false);
+    await workbench.screenshot("test-results/launch-invalid.png");
+    // Into a section that is folded.
+    await panel.locator("#problems .link", { hasText: "Beta 1" }).click();
+    await input("optimizer.beta1").fill("0.9");
+    await input("mask.rho").fill("0.25");
+    await isLaunchable(true);
+  });
+
+  test("names the bad lines of a data set", async () => {
+    await input("data.train").fill("data/broken.jsonl");
+    const data = field("data.train");
+    await data.locator(".bad-lines li", { hasText: "line 3: " }).waitFor();
+    await data
+      .locator(".problem", { hasText: "1 line cannot be used" })
+      .waitFor();
+    await isLaunchable(false);
+    await workbench.screenshot("test-results/launch-bad-line.png");
+    await input("data.train").fill("data/countdown-train.jsonl");
+    await isLaunchable(true);
+  });
+
+  test("keeps what was filled in over a reload of the window", async () => {
+    await input("steps").fill("7");
+    await workbench.run("Developer: Reload Window");
+    await workbench.until(
+      async () =>
+        (await input("steps")
+          .inputValue({ timeout: 1000 })
+          .catch(() => "")) === "7",
+      () => "the form has lost what was filled in",
+    );
+    await isLaunchable(true);
+  });
+
+  test("saves a run file that says what the form says", async () => {
+    await panel.locator("#save").click();
+    await workbench.answer(RUN_FILE);
+    const path = join(workspace, RUN_FILE);
+    await workbench.until(
+      () => Promise.resolve(existsSync(path)),
+      () => `${path} is not written`,
+    );
+    const text = readFileSync(path, "utf8");
+    const read = readRunFile(text);
+    if (!read.ok) throw new Error(JSON.stringify(read.errors));
+    expect(read.settings).toMatchObject({
+      steps: 7,
+      mask: { kind: "top", rho: 0.25 },
+      data: {
+        train: "../data/countdown-train.jsonl",
+        eval: { test: "../data/countdown-test.jsonl" },
+      },
+    });
+    await workbench.activeTab("arm").waitFor();
+    await panel.locator("#file", { hasText: "arm.forksight.yaml" }).waitFor();
+  });
+
+  test.each(THEMES)("reads in %s, wide and narrow", async (name, theme) => {
+    const { page } = workbench;
+    await workbench.run("Preferences: Color Theme");
+    await workbench.type(theme);
+    await workbench.pick(theme);
+    const kind =
+      name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
+    await panel.locator(`body.${kind}`).waitFor();
+    await workbench.screenshot(`test-results/launch-${name}-wide.png`);
+    const side = page.locator(".part.sidebar");
+    if (await side.isVisible())
+      await workbench.run("View: Toggle Primary Side Bar Visibility");
+    await side.waitFor({ state: "hidden" });
+    await page.setViewportSize({ width: 448, height: 900 });
+    await field("mask.rho").scrollIntoViewIfNeeded();
+    expect(await isWiderThanItsPage()).toBe(false);
+    await workbench.screenshot(`test-results/launch-${name}-narrow.png`);
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
+  test("a run file in the editor has lenses, completion and diagnostics", async () => {
+    await workbench.openFile("arm.forksight.yaml");
+    const lens = workbench.page.locator(".codelens-decoration");
+    await lens.filter({ hasText: "Launch" }).first().waitFor();
+    expect(await lens.first().innerText()).toMatch(
+      /Launch.*Compare arms.*Open in form/su,
+    );
+    const text = readFileSync(join(workspace, RUN_FILE), "utf8");
+    await workbench.moveTo(text, text.length);
+    await workbench.focusEditor();
+    await workbench.type("chec");
+    const suggestion = workbench.page
+      .locator(".suggest-widget.visible .monaco-list-row")
+      .filter({ hasText: "checkpoints" });
+    await suggestion.waitFor();
+    await workbench.screenshot("test-results/launch-completion.png");
+    await workbench.press("Enter");
+    // The section's settings are offered at once, with its indentation.
+    await workbench.page
+      .locator(".suggest-widget.visible .monaco-list-row")
+      .filter({ hasText: "keep" })
+      .waitFor();
+    await workbench.press("Escape");
+    await workbench.type("kepp: 3");
+    await workbench.page.locator(".squiggly-error").first().waitFor();
+    const hover = await workbench.hoverOver("kepp");
+    await workbench.until(
+      async () => (await hover.innerText()).includes("Did you mean `keep`"),
+      async () => `the hover says ${await hover.innerText()}`,
+    );
+    await workbench.screenshot("test-results/launch-diagnostic.png");
+    await workbench.leaveHover();
+    await workbench.press("Control+Period");
+    await workbench.page
+      .locator(".action-widget .monaco-list-row", {
+        hasText: 'Change to "keep"',
+      })
+      .click();
+    await workbench.showsText("keep: 3");
+    await workbench.page
+      .locator(".squiggly-error")
+      .first()
+      .waitFor({ state: "detached" });
+    await workbench.run("View: Revert and Close Editor");
+  });
+
+  test("nothing ran into the security policy", () => {
+    expect(
+      complaints.filter((one) => !one.includes("frame-ancestors")),
+    ).toEqual([]);
+  });
+
+  async function isLaunchable(expected: boolean): Promise<void> {
+    const launch = panel.locator("#launch");
+    await workbench.until(
+      async () => (await launch.isEnabled()) === expected,
+      async () =>
+        `Launch is ${expected ? "not enabled" : "enabled"}: ${await panel.locator("#problems").innerText()}`,
+    );
+  }
+
+  async function isWiderThanItsPage(): Promise<boolean> {
+    return panel
+      .locator("body")
+      .evaluate<boolean, unknown>(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth",
+      );
+  }
 });

@@ -12,28 +12,35 @@ const STATES = {
   missing: "not available",
 } as const;
 
-/** Every engine with its state; what is missing of the chosen one, and a button that mends it. */
-export function showEngines(
+/** How an engine reads among the others. */
+export function engineLabel({ id, state }: EngineChoice): string {
+  return `${id} (${STATES[state]})`;
+}
+
+/** What the chosen engine is, what is missing, and a button that mends it. */
+export function showEngine(
   element: HTMLElement,
-  engines: readonly EngineChoice[],
-  chosen: string,
+  engine: EngineChoice | undefined,
   onRemedy: (engine: EngineChoice) => void,
 ): void {
-  const list = document.createElement("dl");
-  list.className = "engines";
-  for (const engine of engines) {
-    const name = document.createElement("dt");
-    name.textContent = `${engine.id}: ${STATES[engine.state]}`;
-    name.classList.toggle("missing", engine.state === "missing");
-    const detail = document.createElement("dd");
-    detail.textContent = [engine.description, engine.detail]
-      .filter((text) => text !== "")
-      .join(" ");
-    list.append(name, detail);
-    if (engine.id === chosen && engine.remedy !== undefined)
-      detail.append(button(engine.remedy, "secondary", () => onRemedy(engine)));
+  if (engine === undefined) {
+    element.replaceChildren();
+    return;
   }
-  element.replaceChildren(...(engines.length > 0 ? [list] : []));
+  const lines = [engine.description, engine.detail]
+    .filter((text) => text !== "")
+    .map((text) => {
+      const line = document.createElement("p");
+      line.className = "note";
+      line.textContent = text;
+      return line;
+    });
+  if (engine.state === "missing") lines.at(-1)?.classList.add("missing");
+  const remedy =
+    engine.remedy === undefined
+      ? []
+      : [button(engine.remedy, "secondary", () => onRemedy(engine))];
+  element.replaceChildren(...lines, ...remedy);
 }
 
 /** A list of models that were found; choosing one fills the field. */
@@ -79,7 +86,7 @@ function onePreview(
   const prefix = preview.set === undefined ? "" : `${preview.set}: `;
   if (preview.problem !== undefined) return made;
   const count = document.createElement("p");
-  count.className = "count";
+  count.className = "count note";
   const noun = preview.count === 1 ? "problem" : "problems";
   count.textContent = `${prefix}${preview.count.toLocaleString("en")} ${noun}${preview.isPartial ? " in the part that was read" : ""}`;
   made.push(count);
@@ -98,7 +105,7 @@ function onePreview(
     }
     made.push(bad);
   }
-  if (preview.samples.length > 0) {
+  if (preview.set === undefined && preview.samples.length > 0) {
     const table = document.createElement("table");
     table.className = "samples";
     const head = table.createTHead().insertRow();

@@ -19,6 +19,8 @@ export interface ControlActions {
 export interface FieldControl extends ValueControl<FormValue> {
   /** The elements that have a name and can have the focus, the first one first. */
   readonly inputs: readonly HTMLElement[];
+  /** Changes how a choice reads; only of radio buttons. */
+  label?(choice: string, text: string): void;
 }
 
 /** Of models, TRL and Ray also take a folder. */
@@ -39,11 +41,12 @@ export function fieldControl(
         value: choice,
         label: choice,
       }));
-      return single(
-        field.name === "engine"
-          ? radioGroup(choices, text)
-          : dropdown(choices, text),
-      );
+      if (field.name !== "engine") return single(dropdown(choices, text));
+      const radios = radioGroup(choices, text);
+      return {
+        ...single(radios),
+        label: (choice, shown) => radios.label(choice, shown),
+      };
     }
     case "flag":
       return single(checkbox(label, value === true));

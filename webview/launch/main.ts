@@ -9,10 +9,10 @@ import {
   readToLaunchPanel,
   type ToLaunchPanel,
 } from "../../core/panels/launchProtocol";
-import { asText, checkForm, type FormProblem } from "../../core/run/runForm";
+import { checkForm, type FormProblem } from "../../core/run/runForm";
 import { Host } from "../host";
 import { defineControls, setDisabled } from "../toolkit";
-import { showData, showEngines, showModels } from "./extras";
+import { engineLabel, showData, showEngine, showModels } from "./extras";
 import { RunFormView } from "./runFormView";
 import { showEstimate, showHelp, showProblems } from "./sidePanel";
 
@@ -83,16 +83,16 @@ function refresh(): void {
     element("launch"),
     problems.length > 0 || !isTrusted || engine?.state === "missing",
   );
-  showEngineStates();
+  showEngines(engine);
   keep();
 }
 
-function showEngineStates(): void {
+function showEngines(chosen: EngineChoice | undefined): void {
   const at = view?.extraOf("engine");
-  if (view === undefined || at === undefined) return;
-  showEngines(at, engines, asText(view.values.engine), ({ id }) =>
-    host.post({ type: "remedy", engine: id }),
-  );
+  if (at === undefined) return;
+  for (const engine of engines)
+    view?.labelChoice("engine", engine.id, engineLabel(engine));
+  showEngine(at, chosen, ({ id }) => host.post({ type: "remedy", engine: id }));
 }
 
 function askSoon(): void {

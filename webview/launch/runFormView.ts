@@ -85,6 +85,11 @@ export class RunFormView {
     else control?.set(path);
   }
 
+  /** Changes how a choice of a field reads. */
+  labelChoice(field: string, choice: string, text: string): void {
+    this.rows.get(field)?.control.label?.(choice, text);
+  }
+
   /** The place behind a field's control. */
   extraOf(field: string): HTMLElement | undefined {
     return this.rows.get(field)?.extra;
@@ -185,16 +190,21 @@ export class RunFormView {
   /** Hides what has no meaning with the other values: another engine's settings, a file for a reward that comes along. */
   private showRelevant(): void {
     const engine = this.rows.get("engine")?.control.get();
-    for (const [{ engines }, element] of this.sections)
-      element.hidden =
-        engines !== undefined && !engines.some((one) => one === engine);
     const reward = this.rows.get("reward.kind")?.control.get();
     const isOwn = reward === "javascript" || reward === "python";
     this.show("reward.file", isOwn);
     this.show("reward.python", reward === "python");
+    this.show("reward.timeoutSeconds", isOwn);
     this.show("mask.rho", this.rows.get("mask.kind")?.control.get() !== "all");
     const model = this.rows.get("model")?.element;
     model?.classList.toggle("may-be-folder", engine !== "embedded");
+    for (const [{ engines, fields }, element] of this.sections) {
+      const isOther = engines && !engines.some((one) => one === engine);
+      const isEmpty = fields.every(
+        (name) => this.rows.get(name)?.element.hidden,
+      );
+      element.hidden = isOther === true || isEmpty;
+    }
   }
 
   private show(field: string, isShown: boolean): void {
