@@ -100,7 +100,7 @@ function findPython() {
 function install(base) {
   const begin = performance.now();
   const left = () =>
-    Math.max(1000, INSTALL_LIMIT - (performance.now() - begin));
+    Math.round(Math.max(1000, INSTALL_LIMIT - (performance.now() - begin)));
   rmSync(environment, { recursive: true, force: true });
   const made = attempt(base, ["-m", "venv", environment], left());
   if (made !== undefined) return `an environment could not be made: ${made}`;

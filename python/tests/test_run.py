@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from forksight_trl import session
 from forksight_trl.errors import RunError
 from forksight_trl.masks import top_count
+from forksight_trl.model import Device, load_model, load_tokenizer
 from forksight_trl.run import resume_run, start_run
 
 DATA = REPOSITORY / "samples" / "data"
@@ -181,6 +182,16 @@ def test_a_finished_run_goes_on_with_more_steps(run_file, tmp_path: Path):
     assert json.loads((out / "run.json").read_text("utf-8"))["settings"]["steps"] == 2
     longer = train(path, tmp_path / "longer", ("steps", "2"))
     assert numbers(out) == numbers(longer)
+
+
+def test_a_hugging_face_folder_trains_as_its_gguf_does(run_file, tmp_path: Path):
+    folder = tmp_path / "model"
+    load_model(str(POCKET), Device("cpu", False, "")).save_pretrained(folder)
+    load_tokenizer(str(POCKET)).save_pretrained(folder)
+    from_folder = train(run_file(model=str(folder)), tmp_path / "folder")
+    from_gguf = train(run_file(), tmp_path / "gguf")
+    assert numbers(from_folder) == numbers(from_gguf)
+    assert len(json.loads((from_folder / "run.json").read_text("utf-8"))["model"]["sha256"]) == 64
 
 
 def test_what_stops_a_run_before_it_begins_says_so(run_file, tmp_path: Path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
 
+from forksight_trl import mapping
 from forksight_trl.data import problem_order, read_problems
 from forksight_trl.errors import RunError
 from forksight_trl.mapping import check_expressible, plan_batches
@@ -114,6 +116,15 @@ def test_a_step_is_divided_so_that_a_call_stays_within_its_tokens():
     assert one.per_device * one.accumulation * one.mini_batches == 128
     with pytest.raises(RunError, match=r"128 rollouts.*3 processes"):
         plan_batches(settings, 3, 43)
+
+
+def test_the_table_of_the_mapping_names_every_setting():
+    properties = run_schema()["properties"]
+    for section in ("adapter", "rollout", "objective", "mask", "trl"):
+        for name in set(properties[section]["properties"]) - {"processes", "maxResamples"}:
+            assert re.search(rf"\b{name}\b", mapping.__doc__ or ""), f"{section}.{name}"
+    for name in set(properties) - {"name", "engine", "model", "data", "reward", "ray"}:
+        assert re.search(rf"\b{name}\b", mapping.__doc__ or ""), name
 
 
 def test_data_errors_name_file_and_lines(tmp_path: Path):

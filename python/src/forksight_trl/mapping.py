@@ -44,6 +44,7 @@ gradient even on-policy. A run file's `beta` weighs the plain estimate of GRPO, 
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,23 @@ def check_expressible(settings: Settings) -> list[str]:
         raise RunError("; ".join(refused) + ". Change these, or set engine: embedded.")
     if settings.reward.kind == "python" and settings.reward.python != "python3":
         warned.append("reward.python is not used: the reward runs in the trainer's own Python")
-    if settings.trl.vllm and settings.rollout.min_p == 0 and settings.parallel != 32:
+    if settings.trl.vllm and not uses_vllm(settings):
+        warned.append("trl.vllm: vLLM is not installed here, so transformers samples the rollouts")
+    elif settings.trl.vllm:
         warned.append("parallel is not used: vLLM decides by itself how many rollouts it samples at once")
+    if settings.trl.tensorboard and not writes_tensorboard(settings):
+        warned.append("trl.tensorboard: TensorBoard is not installed here, so there will be no event files")
     return warned
+
+
+def uses_vllm(settings: Settings) -> bool:
+    """Whether vLLM samples: asked for and installed."""
+    return settings.trl.vllm and importlib.util.find_spec("vllm") is not None
+
+
+def writes_tensorboard(settings: Settings) -> bool:
+    """Whether event files are written: asked for and installed."""
+    return settings.trl.tensorboard and importlib.util.find_spec("tensorboard") is not None
 
 
 def plan_batches(settings: Settings, processes: int, longest_prompt: int) -> Batching:
@@ -103,8 +118,13 @@ def plan_batches(settings: Settings, processes: int, longest_prompt: int) -> Bat
     return Batching(processes, settings.mini_batches, accumulation, local // accumulation)
 
 
-def grpo_arguments(settings: Settings, batching: Batching, device: Device, scratch: Path) -> dict[str, Any]:
-    """Arguments of trl.GRPOConfig. `scratch`: where TRL writes checkpoints before they are renamed."""
+def grpo_arguments(
+    settings: Settings, batching: Batching, device: Device, scratch: Path, stop_ids: list[int]
+) -> dict[str, Any]:
+    """Arguments of trl.GRPOConfig.
+
+    scratch: where TRL writes checkpoints before they are renamed. stop_ids: tokens at which a completion ends.
+    """
     rollout, objective, optimizer = settings.rollout, settings.objective, settings.optimizer
     on_cpu = device.kind == "cpu"
     return {
@@ -138,8 +158,9 @@ def grpo_arguments(settings: Settings, batching: Batching, device: Device, scrat
         "use_cpu": on_cpu,
         "dataloader_pin_memory": not on_cpu,
         "gradient_checkpointing": not on_cpu,
-        "use_vllm": settings.trl.vllm,
+        "use_vllm": uses_vllm(settings),
         "vllm_mode": "colocate",
+        "generation_kwargs": {"stop_token_ids" if uses_vllm(settings) else "eos_token_id": stop_ids},
         # The prompts come in the order of the run's own stream.
         "shuffle_dataset": False,
         "remove_unused_columns": False,
@@ -148,7 +169,7 @@ def grpo_arguments(settings: Settings, batching: Batching, device: Device, scrat
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
         "save_steps": settings.mini_batches,
-        "report_to": ["tensorboard"] if settings.trl.tensorboard else [],
+        "report_to": ["tensorboard"] if writes_tensorboard(settings) else [],
         "disable_tqdm": True,
         "seed": settings.seed % 2**31,
         "ddp_find_unused_parameters": False,

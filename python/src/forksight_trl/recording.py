@@ -80,7 +80,7 @@ def step_line(step: int, settings: Settings, record: StepRecord, everyone: list[
         for name, values in record.logs.items()
         if name not in _DROPPED and values
     }
-    tokens = trl.get("num_tokens", 0) - record.tokens_before
+    tokens = int(trl.pop("num_tokens", record.tokens_before))
     return {
         "step": step,
         "time": time.time(),
@@ -90,7 +90,8 @@ def step_line(step: int, settings: Settings, record: StepRecord, everyone: list[
         **entropy_metrics(everyone, settings.mask.rho),
         **({"entropy_mask/threshold": _mean(known)} if (known := _finite(record.thresholds)) else {}),
         **trl,
-        "tokens_per_second": tokens / total if total > 0 else None,
+        "num_tokens": tokens,
+        "tokens_per_second": (tokens - record.tokens_before) / total if total > 0 else None,
         "step_time": total,
         "step_time/rollout": record.seconds["rollout"],
         "step_time/score": record.seconds["score"],

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import random
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,8 +114,7 @@ class Session:
 
         settings = self.settings
         stop_ids = turn_ends(tokenizer)
-        arguments = grpo_arguments(settings, batching, device, self.path.scratch)
-        arguments["generation_kwargs"] = {"eos_token_id": stop_ids}
+        arguments = grpo_arguments(settings, batching, device, self.path.scratch, stop_ids)
         if settings.trl.tensorboard:
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.path.path / "tensorboard")
         train = self.data.train
@@ -323,7 +323,8 @@ def ending(session_folder: RunFolder | None, board: StatusBoard, signals: Signal
         # With several processes, the end of another one may arrive here as a broken connection first.
         if not signals.pending:
             message = str(error) or type(error).__name__
-            finish("failed", message, f"failed: {message}")
+            known = isinstance(error, RunError)
+            finish("failed", message, f"failed: {message if known else traceback.format_exc()}")
             raise
         outcome[:] = ["stopped"]
     state = outcome[0] if outcome else "failed"
