@@ -38,6 +38,7 @@ Usage: forksight annotate FILE [options]
        forksight train RUN.forksight.yaml [options]    (train --help)
        forksight resume FOLDER                         (resume --help)
        forksight adapter IN OUT [--base MODEL]         (adapter --help)
+       forksight import PATH [--out FOLDER]            (import --help)
 
 FILE is a text or Markdown file, or rollouts in JSONL or JSON.
 

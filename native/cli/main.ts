@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-/** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`, `adapter IN OUT`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
+/** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`, `adapter IN OUT`, `import PATH`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { adapterCommand } from "./adapter";
 import { annotateFile } from "./annotateFile";
 import { HELP, parseCommand } from "./arguments";
+import { importCommand } from "./import";
 import { isTrainCommand, trainCommand } from "./train";
 import { UsageError } from "./usageError";
 
@@ -22,6 +23,10 @@ async function main(): Promise<number> {
   process.stdout.on("error", stopWithReader);
   if (args[0] === "adapter") {
     await write(await adapterCommand(args.slice(1)));
+    return 0;
+  }
+  if (args[0] === "import") {
+    await write(await importCommand(args.slice(1), ownVersion()));
     return 0;
   }
   const command = parseCommand(args);

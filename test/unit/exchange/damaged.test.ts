@@ -1,6 +1,9 @@
 /** Damaged files of every kind: a plain error, quickly, and no memory that the file cannot fill. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { readCsv } from "../../../core/exchange/csv";
+import { maskedCrc32c } from "../../../core/exchange/crc32c";
+import { readEventFile } from "../../../core/exchange/eventFile";
 import { FormatError } from "../../../core/exchange/formatError";
 import { readGgufAdapter } from "../../../core/exchange/ggufAdapter";
 import {
@@ -14,6 +17,8 @@ const fixtures = new URL("../../fixtures/", import.meta.url);
 const bytesOf = (name: string) =>
   new Uint8Array(readFileSync(new URL(name, fixtures)));
 
+const EVENTS = "exchange/imports/tensorboard/events.out.tfevents.0.fixture";
+
 const KINDS = [
   {
     kind: "safetensors",
@@ -24,6 +29,11 @@ const KINDS = [
     kind: "GGUF adapter",
     bytes: bytesOf("train/qwen3-adapter.gguf"),
     read: readGgufAdapter,
+  },
+  {
+    kind: "event file",
+    bytes: bytesOf(EVENTS),
+    read: readEventFile,
   },
 ];
 
@@ -59,6 +69,90 @@ for (const { kind, bytes, read } of KINDS) {
     });
   });
 }
+
+describe("an event file whose checksums hold", () => {
+  /** The records' data, as TFRecords. */
+  const framed = (records: readonly Uint8Array[]) => {
+    const parts = records.flatMap((data) => {
+      const head = new Uint8Array(12);
+      const view = new DataView(head.buffer);
+      view.setBigUint64(0, BigInt(data.length), true);
+      view.setUint32(8, maskedCrc32c(head.subarray(0, 8)), true);
+      const foot = new Uint8Array(4);
+      new DataView(foot.buffer).setUint32(0, maskedCrc32c(data), true);
+      return [head, data, foot];
+    });
+    return new Uint8Array(Buffer.concat(parts));
+  };
+  const recordsOf = (file: Uint8Array) => {
+    const view = new DataView(file.buffer, file.byteOffset);
+    const records: Uint8Array[] = [];
+    for (let at = 0; at < file.length;) {
+      const length = Number(view.getBigUint64(at, true));
+      records.push(file.slice(at + 12, at + 12 + length));
+      at += length + 16;
+    }
+    return records;
+  };
+
+  it("is read whole where nothing is damaged", () => {
+    const file = bytesOf(EVENTS);
+    expect(framed(recordsOf(file))).toEqual(file);
+  });
+
+  it("comes to an error or to an answer, whatever its messages hold", () => {
+    const records = recordsOf(bytesOf(EVENTS));
+    const random = seeded(31);
+    const draw = (below: number) => Math.floor(random() * below);
+    let errors = 0;
+    const begin = performance.now();
+    for (let round = 0; round < 3000; round++) {
+      const record = records[draw(records.length)]!.slice();
+      for (let i = 0; i < 1 + draw(4); i++)
+        record[draw(record.length)] = draw(256);
+      try {
+        const { scalars } = readEventFile(framed([record]));
+        expect(scalars.length).toBeLessThanOrEqual(record.length);
+      } catch (error) {
+        expect(error, String(error)).toBeInstanceOf(FormatError);
+        errors++;
+      }
+    }
+    expect(errors).toBeGreaterThan(300);
+    expect(performance.now() - begin).toBeLessThan(20_000);
+  });
+
+  it("that claims more than there can be takes no memory for it", () => {
+    const head = new Uint8Array(12);
+    const view = new DataView(head.buffer);
+    view.setBigUint64(0, 2n ** 62n, true);
+    view.setUint32(8, maskedCrc32c(head.subarray(0, 8)), true);
+    expect(readEventFile(head)).toEqual({ scalars: [], torn: true });
+    // A field of 2 ** 60 bytes; a varint that never ends.
+    for (const data of [
+      [0x2a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10],
+      Array<number>(40).fill(0xff),
+    ])
+      expect(() => readEventFile(framed([Uint8Array.from(data)]))).toThrow(
+        FormatError,
+      );
+  });
+});
+
+it("a CSV of quotes and commas comes to an error or to an answer", () => {
+  const random = seeded(9);
+  for (let round = 0; round < 2000; round++) {
+    const text = Array.from(
+      { length: 30 },
+      () => '",\r\nab'[Math.floor(random() * 6)],
+    ).join("");
+    try {
+      readCsv(text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(FormatError);
+    }
+  }
+});
 
 describe("a safetensors header", () => {
   const file = (header: unknown, data = 8, length?: bigint) => {
