@@ -117,7 +117,7 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   ray = new RayEngine(context, trlPackage.source, log);
   const engines = new Engines([new EmbeddedEngine(cliFile), trl, ray]);
-  const launcher = new Launcher(engines, runs);
+  const launcher = new Launcher(engines, runs, opened);
   const launchPanels = new LaunchPanels(registrar(failures), models, {
     extensionUri: context.extensionUri,
     failures,

@@ -13,6 +13,9 @@ export const COLLAPSED_STEPS = 5;
 /** Steps in a row in which every group had equal rewards, so that no advantage was other than 0 ([DAPO] section 3.2). */
 export const UNMIXED_STEPS = 5;
 
+/** Lines of metrics that the rules look at, at most. */
+export const DIVERGENCE_STEPS = Math.max(COLLAPSED_STEPS, UNMIXED_STEPS);
+
 /** What has gone wrong. */
 export interface Divergence {
   readonly kind: "loss" | "entropy" | "rewards";
@@ -23,7 +26,7 @@ export interface Divergence {
 }
 
 /**
- * @param lines the last lines of metrics, at least as many as the rules look at, oldest first
+ * @param lines the last lines of metrics, DIVERGENCE_STEPS of them where there are so many, oldest first
  * @returns undefined for a run in order, and for quantities that its trainer does not log
  */
 export function divergenceOf(

@@ -11,6 +11,7 @@ import type { RunSettings } from "../../core/run/settings";
 import type { Engines } from "../engines/engines";
 import type { TrainingEngine } from "../engines/trainingEngine";
 import { RUNS_PLACE } from "./findRuns";
+import type { OpenedPlaces } from "./openedPlaces";
 import type { Runs } from "./runs";
 
 /** A run file that may be launched: checked, its engine there, its reward agreed to. */
@@ -27,6 +28,7 @@ export class Launcher {
   constructor(
     private readonly engines: Engines,
     private readonly runs: Runs,
+    private readonly opened: OpenedPlaces,
   ) {}
 
   /**
@@ -90,6 +92,11 @@ export class Launcher {
       },
     );
     await this.runs.refresh();
+    // Launched from a run file outside the workspace.
+    if (this.runs.get(folder) === undefined) {
+      await this.opened.add([folder]);
+      await this.runs.refresh();
+    }
   }
 
   /** Goes on with a run. @param steps as in `Resumption` */

@@ -1,3 +1,4 @@
+import { sep } from "node:path";
 import * as vscode from "vscode";
 
 const KEY = "forksight.openedRuns";
@@ -15,6 +16,13 @@ export class OpenedPlaces implements vscode.Disposable {
     return Array.isArray(kept)
       ? kept.filter((one): one is string => typeof one === "string")
       : [];
+  }
+
+  /** The place through which a run is listed. @param folder absolute path of the run */
+  of(folder: string): string | undefined {
+    return this.all().find(
+      (place) => folder === place || folder.startsWith(`${place}${sep}`),
+    );
   }
 
   async add(places: readonly string[]): Promise<void> {

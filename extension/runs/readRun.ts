@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
-import { divergenceOf } from "../../core/run/divergence";
+import { DIVERGENCE_STEPS, divergenceOf } from "../../core/run/divergence";
 import {
   HEARTBEAT_PERIOD,
   isAlive,
@@ -120,10 +120,13 @@ async function without(
     : { state: "interrupted", problem: `${RUN_FOLDER.status} is missing` };
 }
 
-/** The last lines of metrics that are whole and in order, oldest first. */
+/** The last lines of metrics, oldest first, without what is no such line. */
 async function readLast(folder: string): Promise<readonly MetricsLine[]> {
   try {
-    return readMetrics(await readTail(join(folder, RUN_FOLDER.metrics))).lines;
+    const tail = await readTail(join(folder, RUN_FOLDER.metrics));
+    // Each line ends with a line break, so the split has an empty part at its end.
+    const last = tail.split("\n").slice(-1 - DIVERGENCE_STEPS);
+    return readMetrics(last.join("\n")).lines;
   } catch {
     return [];
   }

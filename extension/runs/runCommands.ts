@@ -110,8 +110,12 @@ export function registerRunCommands(
         chosen.map(({ folder }) => folder).join("\n"),
       ),
     ),
-    onRuns("closeRun", "Remove Run from List", ANY, (chosen) =>
-      opened.remove(chosen.map(({ folder }) => folder)),
+    onRuns("closeRuns", "Close Opened Folder", ANY, (chosen) =>
+      opened.remove(
+        chosen
+          .map(({ folder }) => opened.of(folder))
+          .filter((place) => place !== undefined),
+      ),
     ),
     register("continueComparison", ({ folder }: GroupRow) =>
       comparisons.goOn(folder),

@@ -67,9 +67,12 @@ export class Runs implements vscode.Disposable {
     return this.known.get(folder)?.run;
   }
 
-  /** Whether the groups of this window include a folder. @param folder absolute path, which need not be there */
+  /** Whether a group's runs are, or would be, among these. @param folder absolute path of the group */
   covers(folder: string): boolean {
-    return this.places().includes(dirname(folder));
+    return (
+      this.places().includes(dirname(folder)) ||
+      [...this.known.keys()].some((run) => dirname(run) === folder)
+    );
   }
 
   /** Looks at all places now; resolves once what is there is known. */
@@ -105,7 +108,14 @@ export class Runs implements vscode.Disposable {
   private lookAtLive(): Promise<void> {
     const live = [...this.known.values()].filter(({ run }) => isLive(run));
     if (live.length === 0) return Promise.resolve();
-    return this.look(() => this.read(live.map(({ run }) => run)));
+    return this.look(async () => {
+      await this.read(live.map(({ run }) => run));
+      // Its folder may just be gone, which only a look at everything tells.
+      const lost = live.some(
+        ({ run }) => this.get(run.folder)?.state === "unreadable",
+      );
+      if (lost) this.refreshSoon();
+    });
   }
 
   private look(what: () => Promise<void>): Promise<void> {

@@ -89,7 +89,7 @@ export class RunsView
       icon,
       color === undefined ? undefined : new vscode.ThemeColor(color),
     );
-    item.contextValue = runFlags(run, this.opened.all().includes(run.folder));
+    item.contextValue = runFlags(run, this.opened.of(run.folder) !== undefined);
     item.accessibilityInformation = { label: runLabel(run) };
     if (run.state !== "unreadable")
       item.command = {

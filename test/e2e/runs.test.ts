@@ -58,6 +58,14 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     write("long", 2000);
     write("short", 2);
     write("bad", -1);
+    writeFileSync(
+      join(workspace, "runs", "own.forksight.yaml"),
+      `${runFile("own", 1)}reward: {kind: javascript, file: reward.mjs}\n`,
+    );
+    writeFileSync(
+      join(workspace, "runs", "reward.mjs"),
+      "export default ({ completions }) => completions.map(() => 0.75);\n",
+    );
     session = await Session.open({ workspace, settings: {} });
     workbench = session.workbench;
     await workbench.statusMatches(/model/iu);
@@ -194,6 +202,49 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     await shows("long", "running");
   });
 
+  test("arms are compared one after another, and stay together", async () => {
+    await workbench.openFile("short.forksight.yaml");
+    await workbench.run("Forksight: Compare Arms...");
+    // All and top are chosen already.
+    await workbench.press("Enter");
+    await workbench.pick("One after another");
+    await shows("short, all", "done");
+    await shows("short, top", "done");
+    const [group] = runFolders("short-arms");
+    const kinds = ["all", "top"].map((arm) => {
+      const text = readFileSync(join(group!, arm, "run.json"), "utf8");
+      const { settings } = JSON.parse(text) as {
+        settings: { mask: { kind: string }; seed: number };
+      };
+      return [settings.mask.kind, settings.seed];
+    });
+    expect(kinds).toEqual([
+      ["all", 1],
+      ["top", 1],
+    ]);
+    const ended = (arm: string) =>
+      readFileSync(join(group!, arm, "metrics.jsonl"), "utf8");
+    const times = ["all", "top"].map((arm) =>
+      ended(arm)
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { time: number }).time),
+    );
+    expect(Math.min(...times[1]!)).toBeGreaterThan(Math.max(...times[0]!));
+  });
+
+  test("a reward that is a program runs only after a question that names it", async () => {
+    await workbench.openFile("own.forksight.yaml");
+    await workbench.run("Forksight: Launch Run File...");
+    const asked = await answerDialog("Cancel");
+    expect(asked).toContain(join(workspace, "runs", "reward.mjs"));
+    expect(runFolders("own")).toEqual([]);
+    await workbench.run("Forksight: Launch Run File...");
+    await answerDialog("Run It");
+    await shows("own", "done");
+    expect(await row("own").innerText()).toContain("reward 0.75");
+  });
+
   test("runs copied here are shown, groups and all", async () => {
     const at = (step: number) => [{ step, time: 0, reward: 0.31 }];
     const arms = join(place, "copied-arms");
@@ -230,26 +281,28 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
         ),
       () => `the theme is not ${theme}`,
     );
-    await row("short").hover();
+    await row("own").hover();
+    await workbench.page.locator(".monaco-hover:visible").first().waitFor();
     await workbench.screenshot(`test-results/runs-${name}.png`);
+    await workbench.leaveHover();
   });
 
   test("a run at work is not deleted; one that is not, after a question that names its folder", async () => {
-    const [short] = runFolders("short");
+    const [own] = runFolders("own");
     await row("long").click({ button: "right" });
     const menu = workbench.page.locator(".monaco-menu").first();
     await menu.locator(".action-item", { hasText: "Stop Run" }).waitFor();
     expect(await menu.innerText()).not.toContain("Delete Run");
     await workbench.page.keyboard.press("Escape");
-    await choose("short", "Delete Run");
-    expect(await answerDialog("Delete")).toContain(short);
+    await choose("own", "Delete Run");
+    expect(await answerDialog("Delete")).toContain(own);
     // A server has no trash.
     await answerDialog("Delete Permanently");
     await workbench.until(
-      async () => (await row("short").count()) === 0,
+      async () => (await row("own").count()) === 0,
       () => "the deleted run is still listed",
     );
-    expect(existsSync(short!)).toBe(false);
+    expect(existsSync(own!)).toBe(false);
   });
 });
 
