@@ -56,7 +56,7 @@ const KNOWN: readonly ChartSpec[] = [
     series: [
       one("reward", "mean"),
       one("reward_std", "deviation"),
-      one("frac_reward_zero_std", "groups without signal"),
+      one("frac_reward_zero_std", "no signal"),
     ],
   },
   {

@@ -37,6 +37,7 @@ export class DashboardSession {
   private lastSettings = "";
   private range: StepRange | undefined;
   private background = new AbortController();
+  private surveying: Promise<void> = Promise.resolve();
   /** One change at a time. */
   private work: Promise<void> = Promise.resolve();
 
@@ -104,6 +105,11 @@ export class DashboardSession {
     clearInterval(this.timer);
     if (!isVisible) this.isReady = false;
     else this.timer = setInterval(() => void this.poll(), PERIOD);
+  }
+
+  /** Resolves once the sampled files have been gone through. */
+  surveyed(): Promise<void> {
+    return this.surveying;
   }
 
   /** The runs that can be chosen have changed. */
@@ -178,7 +184,7 @@ export class DashboardSession {
     const sampled = [...this.shown.values()].filter(
       ({ metrics }) => !metrics.isComplete,
     );
-    void (async () => {
+    this.surveying = (async () => {
       for (const run of sampled) {
         if (signal.aborted) return;
         await run.survey(signal);

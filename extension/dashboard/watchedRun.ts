@@ -27,7 +27,7 @@ const WHOLE_BYTES = 24 << 20;
 export function budgetFor(runs: number): Budget {
   const share = (total: number, from: number, to: number) =>
     Math.max(from, Math.min(to, Math.floor(total / Math.max(1, runs))));
-  const full = share(FULL_ROWS, 300, 2000);
+  const full = share(FULL_ROWS, 300, 1000);
   return {
     first: share(FIRST_ROWS, 60, 400),
     full,

@@ -5,6 +5,8 @@ import type { DashboardModel } from "./model";
 
 /** Milliseconds of drawing in one frame, about. */
 const FRAME = 24;
+/** Milliseconds that new data may wait. */
+const MOST_WAIT = 3000;
 
 export class Cards {
   private readonly cards = new Map<string, ChartCard>();
@@ -14,6 +16,10 @@ export class Cards {
   private readonly observer: IntersectionObserver;
   private frame: number | undefined;
   private cursorFrame: number | undefined;
+  private later: ReturnType<typeof setTimeout> | undefined;
+  /** Milliseconds that the charts in view took when they were drawn last. */
+  private cost = 0;
+  private spent = 0;
   /** Called when nothing in view waits to be drawn. */
   onDrawn: () => void = () => undefined;
 
@@ -31,7 +37,7 @@ export class Cards {
         }
         this.drawSoon();
       },
-      { rootMargin: "150px" },
+      { rootMargin: "60px" },
     );
   }
 
@@ -61,6 +67,17 @@ export class Cards {
     this.drawSoon();
   }
 
+  /** The same for data that come on their own: seldom enough that drawing leaves most of the time to the user. */
+  refreshWhenIdle(): void {
+    this.later ??= setTimeout(
+      () => {
+        this.later = undefined;
+        this.refresh();
+      },
+      Math.min(MOST_WAIT, 4 * this.cost),
+    );
+  }
+
   /** Moves the cursor on the charts in view. */
   moveCursor(): void {
     this.cursorFrame ??= requestAnimationFrame(() => {
@@ -84,15 +101,20 @@ export class Cards {
   }
 
   private draw(): void {
-    const until = performance.now() + FRAME;
+    const start = performance.now();
     for (const card of this.inView) {
       if (!this.dirty.delete(card)) continue;
       card.render();
-      if (performance.now() > until) break;
+      if (performance.now() > start + FRAME) break;
     }
-    const waits = [...this.inView].some((card) => this.dirty.has(card));
-    if (waits) this.drawSoon();
-    else this.onDrawn();
+    this.spent += performance.now() - start;
+    if ([...this.inView].some((card) => this.dirty.has(card))) {
+      this.drawSoon();
+      return;
+    }
+    this.cost = this.spent;
+    this.spent = 0;
+    this.onDrawn();
   }
 
   private drop(id: string): void {

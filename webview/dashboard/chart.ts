@@ -5,7 +5,6 @@ import {
   Decimation,
   Filler,
   LinearScale,
-  LineController,
   LineElement,
   LogarithmicScale,
   PointElement,
@@ -18,20 +17,24 @@ import {
 } from "../../core/panels/dashboardCharts";
 import type { StepRange } from "../../core/panels/dashboardProtocol";
 import { themeValue } from "../theme";
+import { QuickLineController } from "./lineController";
 import type { Point } from "./model";
 
 Chart.register(
   Decimation,
   Filler,
   LinearScale,
-  LineController,
   LineElement,
   LogarithmicScale,
   PointElement,
+  QuickLineController,
   zoomPlugin,
 );
 
 export type LineChart = Chart<"line", Point[]>;
+
+/** Points of a line on the screen: about one a pixel. */
+const SAMPLES = 350;
 
 /** Width of the vertical axis in CSS pixels: the charts of a column stand under each other. */
 const AXIS_WIDTH = 54;
@@ -59,6 +62,8 @@ export function createChart(
       // The cursor is the dashboard's own, shared by all charts.
       events: [],
       spanGaps: true,
+      // Points on the edge are whole.
+      clip: 4,
       layout: { padding: { top: 6, right: 10 } },
       scales: {
         x: {
@@ -76,7 +81,8 @@ export function createChart(
         },
         y: {
           type: "linear",
-          grace: "6%",
+          // A share of nothing but zeros would else reach to 200 %.
+          ...(spec.format === "share" && { suggestedMax: 0.01 }),
           afterFit: (axis) => {
             axis.width = AXIS_WIDTH;
           },
@@ -87,7 +93,12 @@ export function createChart(
         },
       },
       plugins: {
-        decimation: { enabled: hasSteps, algorithm: "min-max" },
+        decimation: {
+          enabled: hasSteps,
+          algorithm: "lttb",
+          threshold: SAMPLES,
+          samples: SAMPLES,
+        },
         zoom: {
           zoom: {
             mode: "x",

@@ -1,4 +1,4 @@
-import { type ChartSpec, formatted } from "../../core/panels/dashboardCharts";
+import type { ChartSpec } from "../../core/panels/dashboardCharts";
 import type { StepRange } from "../../core/panels/dashboardProtocol";
 import { createChart, type LineChart, setScales } from "./chart";
 import { drawCursor } from "./cursor";
@@ -7,11 +7,11 @@ import {
   described,
   type Drawing,
   drawingOf,
-  type Reading,
+  markOf,
 } from "./datasets";
-import { type DashboardModel, nearestPoint, seriesKey } from "./model";
+import { type DashboardModel, seriesKey } from "./model";
 import { shownText } from "../../core/panels/shownText";
-import { swatch } from "./palette";
+import { fillReadout } from "./readout";
 
 /** What a card asks of the dashboard. */
 export interface CardEvents {
@@ -24,15 +24,12 @@ export interface CardEvents {
   binStep(step: number): void;
 }
 
-/** Values in words under a chart; the highest ones where there are more. */
-const READ = 8;
-
 /** One chart with its title, buttons and the values at the cursor. */
 export class ChartCard {
   readonly element = document.createElement("article");
   private readonly canvas = document.createElement("canvas");
   private readonly overlay = document.createElement("canvas");
-  private readonly readout = document.createElement("ul");
+  private readonly readout = document.createElement("table");
   private readonly log = button("log", "Logarithmic axis");
   private readonly choices = document.createElement("div");
   private chart: LineChart | undefined;
@@ -63,12 +60,20 @@ export class ChartCard {
     const plot = document.createElement("div");
     plot.className = "plot";
     overlay.className = "overlay";
+    overlay.hidden = true;
     overlay.setAttribute("aria-hidden", "true");
     canvas.setAttribute("role", "img");
     canvas.tabIndex = 0;
     plot.append(canvas, overlay);
     this.readout.className = "readout";
-    element.append(head, this.choices, plot, this.readout);
+    const caption = this.readout.createCaption();
+    caption.className = "unseen";
+    caption.textContent = `${shownText(spec.title)}: values at the cursor, or the latest`;
+    this.readout.createTBody();
+    const values = document.createElement("div");
+    values.className = "values";
+    values.append(this.readout);
+    element.append(head, this.choices, plot, values);
     canvas.addEventListener("mousemove", (event) => this.pointAt(event));
     canvas.addEventListener("mouseleave", () => events.cursor(undefined));
     canvas.addEventListener("keydown", (event) => this.key(event));
@@ -113,7 +118,8 @@ export class ChartCard {
       readings,
       datasets.map(({ data }) => data),
     );
-    this.read(hasSteps ? cursor : undefined);
+    const at = hasSteps ? cursor : undefined;
+    fillReadout(this.readout, this.spec, readings, at);
   }
 
   /** The chart as it is drawn, for a picture. */
@@ -124,46 +130,6 @@ export class ChartCard {
   dispose(): void {
     this.chart?.destroy();
     this.element.remove();
-  }
-
-  private read(step: number | undefined): void {
-    const values = this.drawing.readings.flatMap((reading) => {
-      const { points } = reading;
-      const point =
-        step === undefined ? points.at(-1) : nearestPoint(points, step);
-      return point === undefined ? [] : [{ reading, point }];
-    });
-    if (values.length > READ)
-      values.sort((one, other) => other.point.y - one.point.y);
-    const items = values
-      .slice(0, READ)
-      .map(({ reading, point }) => this.valueItem(reading, point.y, point.x));
-    if (values.length > READ) {
-      const more = document.createElement("li");
-      more.textContent = `the ${READ} highest of ${values.length}`;
-      items.push(more);
-    }
-    this.readout.replaceChildren(...items);
-  }
-
-  private valueItem(reading: Reading, value: number, x: number): HTMLElement {
-    const item = document.createElement("li");
-    const { run, label, style } = reading;
-    const isOne = this.model.visibleRuns.length === 1;
-    const name = document.createElement("span");
-    name.className = "name";
-    name.textContent = this.nameOf(run.head.name, shownText(label), isOne);
-    const number = document.createElement("b");
-    number.textContent = formatted(value, this.spec.format);
-    item.title = `${run.head.name}, ${this.spec.kind === "bins" ? `bin around ${x} %` : `step ${x}`}: ${value}`;
-    item.append(swatch(style), name, number);
-    return item;
-  }
-
-  private nameOf(run: string, label: string, isOne: boolean): string {
-    if (this.spec.kind === "stack" || this.spec.kind === "fan") return label;
-    if (isOne) return label === "" ? run : label;
-    return label === "" ? run : `${run} \u00b7 ${label}`;
   }
 
   /** Buttons for series, or a choice of the run or of the step. */
@@ -190,8 +156,12 @@ export class ChartCard {
     else if (spec.kind === "lines")
       this.choices.replaceChildren(
         ...(spec.series.length > 1
-          ? spec.series.map(({ metric, label }) =>
-              this.seriesButton(metric, shownText(label)),
+          ? spec.series.map(({ metric, label }, i) =>
+              this.seriesButton(
+                metric,
+                shownText(label),
+                runs.length > 1 ? `${markOf(i)} ` : "",
+              ),
             )
           : []),
       );
@@ -201,10 +171,15 @@ export class ChartCard {
       );
   }
 
-  private seriesButton(metric: string, label: string): HTMLElement {
+  /** @param mark what its lines bear where several runs are drawn */
+  private seriesButton(
+    metric: string,
+    label: string,
+    mark: string,
+  ): HTMLElement {
     const { spec, model } = this;
     const isShown = model.isSeriesShown(spec, metric);
-    const one = button(label, `Show ${label}`);
+    const one = button(mark + label, `Show ${label}`);
     one.classList.add("series");
     one.setAttribute("aria-pressed", String(isShown));
     one.addEventListener("click", () =>

@@ -15,6 +15,9 @@ export function drawCursor(
   readings: readonly Reading[],
   drawn: readonly (readonly Point[])[],
 ): void {
+  // Most of the time there is none, and then nothing has to be wiped away either.
+  if (step === undefined && canvas.hidden) return;
+  canvas.hidden = step === undefined;
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = chart;
   if (canvas.width !== Math.round(width * ratio)) {

@@ -15,7 +15,11 @@ import {
 } from "./model";
 import { type LineStyle, lineStyle, translucent } from "./palette";
 
-export type LineDataset = ChartDataset<"line", Point[]>;
+/** Without `fill` it is drawn by lineController.ts, which knows of colour, width, dash and marks alone. */
+export type LineDataset = ChartDataset<"line", Point[]> & {
+  /** Marks along the line: every so many points, of this shape. */
+  readonly marks?: { readonly every: number; readonly shape: number };
+};
 
 /** A line whose values can be read off. */
 export interface Reading {
@@ -37,7 +41,12 @@ const RAW_RUNS = 8;
 /** Fewer points than this are shown as points. */
 const DOTTED = 80;
 
-const MARKERS = ["circle", "rect", "triangle", "rectRot", "star"] as const;
+const SIGNS = ["\u25cf", "\u25a0", "\u25b2", "\u25c6"] as const;
+
+/** The marks along a line of the series with this number, as text. */
+export function markOf(series: number): string {
+  return SIGNS[series % SIGNS.length]!;
+}
 
 export function drawingOf(spec: ChartSpec, model: DashboardModel): Drawing {
   switch (spec.kind) {
@@ -103,21 +112,16 @@ function line(
 ): LineDataset {
   const isDotted = spec.isExact === true && points.length <= DOTTED;
   // With several runs and series the dash is the run's, and a few marks along the line are the series'.
-  const every = Math.max(1, Math.floor(points.length / 6));
-  const hasMark = (at: number) => at % every === every >> 1;
+  const every =
+    marker === undefined ? 1 : Math.max(1, Math.floor(points.length / 4));
   return {
     data: points,
     borderColor: colour,
-    backgroundColor: colour,
     borderWidth: 2 - 0.35 * Math.min(marker ?? 0, 2),
     borderDash: [...dash],
-    pointRadius:
-      marker !== undefined
-        ? ({ dataIndex }) => (hasMark(dataIndex) ? 3.5 : 0)
-        : isDotted
-          ? 2.5
-          : 0,
-    pointStyle: MARKERS[(marker ?? 0) % MARKERS.length]!,
+    ...((isDotted || marker !== undefined) && {
+      marks: { every, shape: (marker ?? 0) % SIGNS.length },
+    }),
   };
 }
 
@@ -126,7 +130,6 @@ function faint(points: Point[], { colour }: LineStyle): LineDataset {
     data: points,
     borderColor: translucent(colour, 0.28),
     borderWidth: 1,
-    pointRadius: 0,
   };
 }
 
@@ -188,7 +191,12 @@ function fan(spec: ChartSpec, model: DashboardModel): Drawing {
       backgroundColor: translucent(colour, 0.11),
       fill: "+1",
     });
-    datasets.push({ data: points[i]!, borderWidth: 0, pointRadius: 0 });
+    datasets.push({
+      data: points[i]!,
+      borderWidth: 0,
+      pointRadius: 0,
+      fill: false,
+    });
   }
   const read = FAN_LINES.filter((at) => at < points.length);
   const readings = read.map((at, i) => ({

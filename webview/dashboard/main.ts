@@ -15,6 +15,7 @@ import { defineControls } from "../toolkit";
 import { Cards } from "./cards";
 import { picture, shownCsv } from "./exporting";
 import { DashboardModel } from "./model";
+import { forgetStyles } from "./palette";
 import { fillChartPicker, fillRunPicker, opensUnder } from "./pickers";
 import { RunList } from "./runList";
 import { fillSettings } from "./settingsTable";
@@ -58,6 +59,10 @@ const runList = new RunList(element("runs"), {
   stop: (folder) => host.post({ type: "stop", folder }),
 });
 let hasRuns = false;
+/** Whether the rows of all runs had come when they were drawn last. */
+let hasRows = false;
+let settingsShown = "";
+let frame: number | undefined;
 
 /** Changes how things are shown, and keeps it for when the page comes again. */
 function update(changes: Partial<DashboardState>): void {
@@ -94,7 +99,17 @@ function shownSpecs(): { known: ChartSpec[]; other: ChartSpec[] } {
   return { known: known.filter(isShown), other: other.filter(isShown) };
 }
 
-function show(): void {
+/** Shows what has come, together with what comes in the same frame. */
+function showSoon(): void {
+  frame ??= requestAnimationFrame(() => {
+    frame = undefined;
+    show(true);
+  });
+}
+
+/** @param isData whether data came, and not an order of the user */
+function show(isData = false): void {
+  model.changed();
   const { state, runs } = model;
   runList.show(runs, state.hiddenRuns);
   const { known, other } = shownSpecs();
@@ -109,7 +124,11 @@ function show(): void {
   showSettings();
   showTools();
   showPickers();
-  cards.refresh();
+  // The first runs are drawn at once, the others together.
+  const isFirst = hasRows !== model.hasAllRows || known.length === 0;
+  hasRows = model.hasAllRows;
+  if (isFirst || !isData) cards.refresh();
+  else if (hasRows) cards.refreshWhenIdle();
 }
 
 function showWaiting(hasCharts: boolean): void {
@@ -122,6 +141,14 @@ function showWaiting(hasCharts: boolean): void {
 }
 
 function showSettings(): void {
+  const { settings, runs, state } = model;
+  const key = JSON.stringify([
+    settings,
+    state.areSettingsOpen,
+    runs.map(({ head, style }) => [head.name, style]),
+  ]);
+  if (key === settingsShown) return;
+  settingsShown = key;
   const details = element<HTMLDetailsElement>("settings");
   const summary = fillSettings(element("settingsTable"), model);
   details.hidden = summary === "";
@@ -158,22 +185,24 @@ function receive(message: ToDashboard): void {
     case "runs":
       hasRuns = true;
       model.setRuns(message);
-      update({ folders: message.shown.map(({ folder }) => folder) });
+      model.state = {
+        ...model.state,
+        folders: message.shown.map(({ folder }) => folder),
+      };
+      host.state = model.state;
       break;
     case "columns":
       model.setColumns(message);
-      show();
       break;
     case "append":
       if (!model.append(message))
         host.post({ type: "refresh", folder: message.folder });
-      else show();
       break;
     case "settings":
       model.settings = message;
-      show();
       break;
   }
+  showSoon();
 }
 
 async function savePng(): Promise<void> {
@@ -202,7 +231,10 @@ function exports(name: "savePng" | "saveCsv" | "saveAllCsv", run: () => void) {
 }
 
 host.onMessage(receive);
-onThemeChange(show);
+onThemeChange(() => {
+  forgetStyles();
+  show();
+});
 opensUnder(element("chooseRuns"), element("runPicker"));
 opensUnder(element("chooseCharts"), element("chartPicker"));
 opensUnder(element("exports"), element("exportMenu"));

@@ -10,6 +10,7 @@ import {
   type ToDashboard,
   unpacked,
 } from "../../core/panels/dashboardProtocol";
+import { shownText } from "../../core/panels/shownText";
 import { columnOf, type MetricsColumns } from "../../core/run/metricsColumns";
 import { smoothed } from "../../core/run/smoothing";
 import { type LineStyle, lineStyle } from "./palette";
@@ -57,24 +58,33 @@ export class DashboardModel {
     Pick<ShownRun, "columns" | "isComplete" | "bad">
   >();
 
+  private all: readonly ShownRun[] | undefined;
+  private visible: readonly ShownRun[] | undefined;
+
   constructor(public state: DashboardState) {}
 
   /** All runs that are drawn, hidden ones too, in their order. */
   get runs(): readonly ShownRun[] {
-    return this.heads.map((head) => ({
+    return (this.all ??= this.heads.map((head) => ({
       head,
       style: lineStyle(this.slots.get(head.folder) ?? 0),
       columns: NO_COLUMNS,
       isComplete: true,
       bad: 0,
       ...this.rows.get(head.folder),
-    }));
+    })));
   }
 
   get visibleRuns(): readonly ShownRun[] {
-    return this.runs.filter(
-      ({ head }) => !this.state.hiddenRuns.includes(head.folder),
-    );
+    const hidden = new Set(this.state.hiddenRuns);
+    return (this.visible ??= this.runs.filter(
+      ({ head }) => !hidden.has(head.folder),
+    ));
+  }
+
+  /** What follows from runs, state and theme is made anew. */
+  changed(): void {
+    this.all = this.visible = undefined;
   }
 
   /** The run of the charts that have room for one. */
@@ -96,7 +106,7 @@ export class DashboardModel {
   }
 
   setRuns({ shown, known }: Of<"runs">): void {
-    this.heads = shown;
+    this.heads = distinct(shown);
     this.known = known;
     const folders = new Set(shown.map(({ folder }) => folder));
     for (const folder of this.slots.keys())
@@ -217,6 +227,17 @@ export function nearestPoint(
   const below = points[low - 1];
   if (above === undefined || below === undefined) return above ?? below;
   return step - below.x < above.x - step ? below : above;
+}
+
+/** Runs of one name get their folder's name beside it. */
+function distinct(heads: readonly RunHead[]): readonly RunHead[] {
+  const counts = new Map<string, number>();
+  for (const { name } of heads) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return heads.map((head) => {
+    if (counts.get(head.name) === 1) return head;
+    const folder = head.folder.split(/[\\/]/).at(-1) ?? "";
+    return { ...head, name: `${head.name} (${shownText(folder)})` };
+  });
 }
 
 function joined(one: MetricsColumns, other: MetricsColumns): MetricsColumns {

@@ -22,6 +22,7 @@ const SIGNS: Record<RunHead["state"], string> = {
 };
 
 interface Line {
+  shown: string;
   readonly element: HTMLLIElement;
   readonly toggle: HTMLButtonElement;
   readonly name: HTMLSpanElement;
@@ -91,6 +92,7 @@ export class RunList {
       remove,
     );
     return {
+      shown: "",
       element,
       toggle,
       name,
@@ -104,12 +106,22 @@ export class RunList {
   }
 }
 
+/** What a line shows, so that one that has not changed is left alone. */
+function keyOf(run: ShownRun, isDrawn: boolean, isOnly: boolean): string {
+  const { head, style, columns, isComplete, bad } = run;
+  const rows = isComplete ? 0 : columns.rows;
+  return JSON.stringify([head, style, rows, bad, isDrawn, isOnly]);
+}
+
 function fill(
   line: Line,
   run: ShownRun,
   isDrawn: boolean,
   isOnly: boolean,
 ): void {
+  const key = keyOf(run, isDrawn, isOnly);
+  if (line.shown === key) return;
+  line.shown = key;
   const { head } = run;
   const title = head.group === "" ? head.name : `${head.group} / ${head.name}`;
   line.element.dataset["state"] = head.state;
