@@ -1,8 +1,9 @@
 /** What a job needs of this machine: the package forksight_trl, the run file, model and data, in one zip. */
 import { createHash } from "node:crypto";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { type AsyncZippable, zip } from "fflate";
+import { Zip, ZipPassThrough } from "fflate";
 import type { HashedFile } from "../../core/run/folder";
 import type { RunSettings } from "../../core/run/settings";
 
@@ -122,12 +123,14 @@ export async function planFiles(
 
 /** A package for `JobsClient.uploadPackage`. */
 export interface JobPackage {
-  readonly zip: Uint8Array;
+  /** The zip, in pieces. */
+  readonly pieces: readonly Uint8Array[];
   /** Of the content, in hexadecimal. */
   readonly hash: string;
 }
 
 /**
+ * Files are stored as they are: weights do not shrink, and compressing them would keep the extension host from its work.
  * @param pythonSource folder that holds forksight_trl
  * @param resumed folder of a run that the job goes on with, with what of it is needed; undefined for a new one
  */
@@ -136,26 +139,33 @@ export async function packJob(
   pythonSource: string,
   resumed?: ReadonlyMap<string, string>,
 ): Promise<JobPackage> {
-  const content: AsyncZippable = {};
-  const add = async (name: string, file: string) => {
-    content[name] = await readFile(file);
+  const pieces: Uint8Array[] = [];
+  const hash = createHash("sha256");
+  let failure: Error | null = null;
+  const zip = new Zip((error, piece) => {
+    failure ??= error;
+    pieces.push(piece);
+    hash.update(piece);
+  });
+  const add = async (name: string, parts: Parts) => {
+    const entry = new ZipPassThrough(name);
+    entry.mtime = FIXED_DATE;
+    zip.add(entry);
+    for await (const part of inPieces(parts)) entry.push(part);
+    entry.push(new Uint8Array(), true);
   };
   for (const one of (await filesOf(pythonSource)) ?? [])
     if (!/(^|\/)(__pycache__|[^/]*\.egg-info)\//.test(`${one.name}/`))
-      await add(one.name, one.path);
-  for (const [name, file] of uploaded) await add(name, file);
+      await add(one.name, createReadStream(one.path));
+  for (const [name, file] of uploaded) await add(name, createReadStream(file));
   for (const [name, file] of resumed ?? [])
-    await add(`${RESUMED}/${name}`, file);
+    await add(`${RESUMED}/${name}`, createReadStream(file));
   // JSON is YAML.
   const text = JSON.stringify(settings, null, 2);
-  content[RUN_FILE] = new TextEncoder().encode(text);
-  const packed = await new Promise<Uint8Array>((resolve, reject) =>
-    zip(content, { level: 6, mtime: FIXED_DATE }, (error, data) =>
-      error ? reject(error) : resolve(data),
-    ),
-  );
-  const hash = createHash("sha256").update(packed).digest("hex").slice(0, 40);
-  return { zip: packed, hash };
+  await add(RUN_FILE, [new TextEncoder().encode(text)]);
+  zip.end();
+  if (failure !== null) throw failure as Error;
+  return { pieces, hash: hash.digest("hex").slice(0, 40) };
 }
 
 /** A file's hash and size for run.json; of a folder or of what is not here, empty: the job says it. */
@@ -168,10 +178,27 @@ export async function hashed(file: string): Promise<HashedFile> {
     found[0]!.bytes > UPLOAD_LIMIT
   )
     return unknown;
-  const sha256 = createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-  return { path: file, sha256, bytes: found[0]!.bytes };
+  return {
+    path: file,
+    sha256: await sha256(createReadStream(file)),
+    bytes: found[0]!.bytes,
+  };
+}
+
+async function sha256(parts: Parts): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of inPieces(parts)) hash.update(part);
+  return hash.digest("hex");
+}
+
+type Parts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** With a pause behind each, for the extension host shall answer meanwhile. */
+async function* inPieces(parts: Parts): AsyncGenerator<Uint8Array> {
+  for await (const part of parts) {
+    yield part;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 interface Found {

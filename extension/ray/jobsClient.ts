@@ -64,12 +64,12 @@ export class JobsClient {
 
   /**
    * Puts a working directory where the cluster's nodes find it, unless it is there already.
-   * @param zip its content
+   * @param zip its content, in pieces
    * @param name the content's hash, in hexadecimal
    * @returns its address for `Submission.workingDir`
    */
   async uploadPackage(
-    zip: Uint8Array,
+    zip: readonly Uint8Array[],
     name: string,
     signal?: AbortSignal,
   ): Promise<string> {

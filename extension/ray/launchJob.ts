@@ -100,7 +100,11 @@ export async function launchJob(
   const job = newJobName(description.name);
   const storage =
     place.storage === "" ? "" : `${place.storage.replace(/\/+$/, "")}/${job}`;
-  const uri = await place.client.uploadPackage(packed.zip, packed.hash, signal);
+  const uri = await place.client.uploadPackage(
+    packed.pieces,
+    packed.hash,
+    signal,
+  );
   await mkdir(folder, { recursive: true });
   try {
     for (const one of [RUN_FOLDER.rollouts, RUN_FOLDER.checkpoints])
@@ -166,7 +170,7 @@ export async function resumeJob(
   const resumed =
     before.storage === "" ? await resumedFiles(folder) : undefined;
   const packed = await packJob(files, place.pythonSource, resumed);
-  const uri = await client.uploadPackage(packed.zip, packed.hash);
+  const uri = await client.uploadPackage(packed.pieces, packed.hash);
   const job = newJobName(read.value.name);
   await writeRayState(folder, {
     ...before,

@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { Readable } from "node:stream";
 import { errorOfAnswer, JobsError } from "./jobsError";
 import type { Address } from "./address";
 
@@ -22,7 +23,8 @@ export interface Asked {
   readonly path: string;
   /** What is done, for errors: "submit the job". */
   readonly doing: string;
-  readonly body?: Uint8Array | string;
+  /** JSON, or bytes in pieces. */
+  readonly body?: string | readonly Uint8Array[];
   readonly signal?: AbortSignal;
   /** Milliseconds; in place of 30 s. */
   readonly silence?: number;
@@ -68,9 +70,7 @@ function exchange(
           ...(typeof body === "string" && {
             "Content-Type": "application/json",
           }),
-          ...(body !== undefined && {
-            "Content-Length": Buffer.byteLength(body),
-          }),
+          ...(body !== undefined && { "Content-Length": sizeOf(body) }),
         },
         ...(signal && { signal }),
         timeout: silence,
@@ -102,8 +102,15 @@ function exchange(
       sent.destroy(new Error(`no answer within ${silence / 1000} s`)),
     );
     sent.on("error", fail);
-    sent.end(body);
+    if (typeof body === "string" || body === undefined) sent.end(body);
+    else Readable.from(body).pipe(sent);
   });
+}
+
+function sizeOf(body: string | readonly Uint8Array[]): number {
+  return typeof body === "string"
+    ? Buffer.byteLength(body)
+    : body.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /** An error for a cluster that does not answer. */

@@ -43,12 +43,14 @@ describe("the Jobs interface", () => {
   });
 
   it("uploads a package once", async () => {
-    const zip = new Uint8Array([80, 75, 5, 6]);
+    const zip = [new Uint8Array([80, 75]), new Uint8Array([5, 6])];
     expect(await client.uploadPackage(zip, "ab12")).toBe(
       "gcs://_ray_pkg_ab12.zip",
     );
     await client.uploadPackage(zip, "ab12");
-    expect([...server.packages.get("_ray_pkg_ab12.zip")!]).toEqual([...zip]);
+    expect([...server.packages.get("_ray_pkg_ab12.zip")!]).toEqual(
+      zip.flatMap((piece) => [...piece]),
+    );
     expect(server.requests.filter((one) => one.startsWith("PUT"))).toHaveLength(
       1,
     );
