@@ -16,7 +16,7 @@ const POCKET_SETTINGS = {
   rollout: { promptsPerStep: 16, maxTokens: 440 },
   optimizer: { schedule: "cosine" },
   parallel: 64,
-  steps: 30,
+  steps: 60,
   gpu: "off",
 };
 
