@@ -18,6 +18,12 @@ const record = join(stateFolder, "samples.json");
 /** The trace that is shown first, relative to the workspace. */
 export const SAMPLE_TRACE = join("traces", "countdown-long.txt");
 
+/** What the samples' run file names beside the samples' folder, by paths relative to itself. */
+const BESIDE = [
+  join("models", "pocket.gguf"),
+  join("schemas", "run.schema.json"),
+];
+
 /** The model that comes with the repository. */
 export const POCKET_MODEL = join(root, "models", "pocket.gguf");
 
@@ -44,6 +50,10 @@ export function refreshSamples() {
     copied[path] = fresh;
   }
   writeFileSync(record, JSON.stringify(copied, undefined, 2));
+  for (const path of BESIDE) {
+    mkdirSync(dirname(join(stateFolder, path)), { recursive: true });
+    copyFileSync(join(root, path), join(stateFolder, path));
+  }
   return { folder: copy, kept };
 }
 

@@ -50,7 +50,7 @@ export function launchHtml(page: LaunchPage): string {
 <body>
 <main id="${id.form}" aria-label="Settings of the run"></main>
 <aside>
-<p id="${id.file}"></p>
+<p><button type="button" class="link" id="${id.file}" disabled>Not saved yet</button></p>
 <div id="${id.trust}" hidden>
 <p>This workspace is not trusted, and a training run starts programs that it names. You can set it up and save it.</p>
 <vscode-button id="${id.manageTrust}" appearance="secondary">Manage Workspace Trust</vscode-button>

@@ -2,6 +2,7 @@
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -24,6 +25,14 @@ const HOSTILE =
   "Make 8 from 3 and 5 with <b>bold</b> <img src=x onerror=alert(1)>\u001b[31m\u202eevil";
 
 const RUN_FILE = "runs/arm.forksight.yaml";
+
+/** A run that is over in seconds. */
+const SMALL = [
+  ["rollout.promptsPerStep", "2"],
+  ["rollout.groupSize", "2"],
+  ["rollout.maxTokens", "32"],
+  ["steps", "1"],
+] as const;
 
 /** Name of the pictures, label of the theme. */
 const THEMES = [
@@ -266,6 +275,32 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
     await workbench.run("View: Revert and Close Editor");
   });
 
+  test("opens the run file in the form, and launches it from there", async () => {
+    await workbench.openFile("arm.forksight.yaml");
+    await workbench.page
+      .locator(".codelens-decoration a", { hasText: "Open in form" })
+      .first()
+      .click();
+    await workbench.activeTab(/^arm$/u).waitFor();
+    for (const [name, value] of SMALL) await input(name).fill(value);
+    await isLaunchable(true);
+    await panel.locator("#launch").click();
+    const runs = join(workspace, ".forksight", "runs");
+    const status = () => {
+      const [folder] = existsSync(runs) ? readdirSync(runs) : [];
+      const file = join(runs, folder ?? "none", "status.json");
+      return existsSync(file) ? readFileSync(file, "utf8") : "";
+    };
+    await workbench.until(
+      () => Promise.resolve(/"state": "(done|failed)"/u.test(status())),
+      () => `the run has not ended: ${status()}`,
+    );
+    expect(status()).toContain('"state": "done"');
+    expect(readFileSync(join(workspace, RUN_FILE), "utf8")).toContain(
+      "promptsPerStep: 2 #",
+    );
+  });
+
   test("nothing ran into the security policy", () => {
     expect(
       complaints.filter((one) => !one.includes("frame-ancestors")),
@@ -275,7 +310,9 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
   async function isLaunchable(expected: boolean): Promise<void> {
     const launch = panel.locator("#launch");
     await workbench.until(
-      async () => (await launch.isEnabled()) === expected,
+      async () =>
+        (await launch.evaluate<boolean, unknown>("(one) => !one.disabled")) ===
+        expected,
       async () =>
         `Launch is ${expected ? "not enabled" : "enabled"}: ${await panel.locator("#problems").innerText()}`,
     );

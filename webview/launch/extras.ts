@@ -50,6 +50,10 @@ export function showModels(
   isSearching: boolean,
   onChoose: (path: string) => void,
 ): void {
+  // A list that is open stays open while nothing is new.
+  const shown = JSON.stringify([models, isSearching]);
+  if (element.dataset.shown === shown) return;
+  element.dataset.shown = shown;
   const title = isSearching
     ? "Looking for models..."
     : models.length === 0
@@ -73,6 +77,9 @@ export function showData(
   previews: readonly DataPreview[],
   onOpenLine: (preview: DataPreview, line: number) => void,
 ): void {
+  const shown = JSON.stringify(previews);
+  if (element.dataset.shown === shown) return;
+  element.dataset.shown = shown;
   element.replaceChildren(
     ...previews.flatMap((preview) => onePreview(preview, onOpenLine)),
   );

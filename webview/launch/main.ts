@@ -71,12 +71,11 @@ function refresh(): void {
     ),
   ];
   view.showProblems(problems);
-  const form = view;
   showProblems(
     element("problems"),
     problems,
-    (field) => form.labelOf(field),
-    (field) => form.focus(field),
+    (field) => view?.labelOf(field) ?? field,
+    (field) => view?.focus(field),
   );
   const engine = engines.find(({ id }) => id === values.engine);
   setDisabled(
@@ -107,8 +106,10 @@ function keep(): void {
   if (view === undefined) return;
   host.state = { values: view.values, file, unfolded: view.unfolded };
   const name = file.split(/[\\/]/).at(-1) ?? "";
-  element("file").textContent = name === "" ? "Not saved yet" : name;
-  element("file").title = file;
+  const link = element("file") as HTMLButtonElement;
+  link.textContent = name === "" ? "Not saved yet" : name;
+  link.title = file;
+  link.disabled = name === "";
 }
 
 function showFacts(next: LaunchFacts): void {
@@ -171,9 +172,9 @@ element("saveAs").addEventListener("click", () => {
 element("manageTrust").addEventListener("click", () =>
   host.post({ type: "manageTrust" }),
 );
-element("file").addEventListener("click", () => {
-  if (file !== "") host.post({ type: "openFile" });
-});
+element("file").addEventListener("click", () =>
+  host.post({ type: "openFile" }),
+);
 
 const kept = host.state;
 if (kept) build(kept);

@@ -13,6 +13,10 @@ export function showProblems(
   labelOf: (field: string) => string,
   goTo: (field: string) => void,
 ): void {
+  // What is the same is not read out again.
+  const shown = JSON.stringify(problems);
+  if (element.dataset.shown === shown) return;
+  element.dataset.shown = shown;
   const children: HTMLElement[] = [];
   if (problems.length > 0) {
     const heading = document.createElement("h2");
