@@ -42,14 +42,14 @@ def _train(options: argparse.Namespace, given: list[str]) -> int:
         settings = read_run_file(options.run_file, overrides)
         check_startable(settings, options.trust_rewards)
         if not started and processes_of(settings) > 1:
-            return launch_processes(processes_of(settings), given, options.out, settings.gpu == "off")
+            return launch_processes(processes_of(settings), given, options.out)
         start_run(options.run_file, options.out, overrides, options.trust_rewards)
         return 0
     steps = _steps(overrides)
     folder = RunFolder(options.folder)
     settings = resumed_settings(folder.description(), folder.path, steps)
     if not started and processes_of(settings) > 1:
-        return launch_processes(processes_of(settings), given, options.folder, settings.gpu == "off")
+        return launch_processes(processes_of(settings), given, options.folder)
     resume_run(options.folder, steps, options.trust_rewards)
     return 0
 

@@ -13,14 +13,12 @@ from typing import Any
 from .run import PID_VARIABLE
 
 
-def launch_processes(processes: int, arguments: list[str], folder: Path, on_cpu: bool) -> int:
+def launch_processes(processes: int, arguments: list[str], folder: Path) -> int:
     """Runs the same command in each of `processes`, and hands SIGTERM on. Returns the exit status."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     environment = {**os.environ, PID_VARIABLE: str(os.getpid())}
     # torchrun's own default, said aloud so that it does not warn.
     environment.setdefault("OMP_NUM_THREADS", "1")
-    if on_cpu:
-        environment["ACCELERATE_USE_CPU"] = "true"
     child = subprocess.Popen([*command, "-m", "forksight_trl", *arguments], env=environment)
 
     def hand_on(number: int, frame: Any) -> None:

@@ -31,7 +31,8 @@ def choose_device(settings: Settings, processes: int) -> Device:
     """Of `gpu` and `trl.precision`. Raises RunError where what is asked for is not there."""
     import torch
 
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    # Apple's GPU knows no processes beside each other.
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available() and processes == 1
     wanted = settings.gpu
     if wanted == "vulkan":
         raise RunError("gpu: vulkan is llama.cpp's; PyTorch has cuda, metal or off. Set gpu: auto.")
@@ -59,6 +60,8 @@ def allow_network(model: str) -> None:
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Progress is in status.json.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     if not is_hub_id(model):
         os.environ["HF_HUB_OFFLINE"] = "1"

@@ -130,11 +130,15 @@ def _run(settings: Settings, folder: RunFolder, begin: Any, resumed: bool) -> st
 
 def _join(settings: Settings, world: int) -> None:
     """Connects the processes; importing torch takes seconds, so the heartbeat is going by now."""
-    if settings.gpu == "off":
+    import torch
+
+    # Of several processes without CUDA, accelerate connects none unless it is told that they are on the CPU.
+    on_cpu = settings.gpu == "off" or (world > 1 and not torch.cuda.is_available())
+    if on_cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"
     from accelerate import PartialState
 
-    state = PartialState(cpu=settings.gpu == "off")
+    state = PartialState(cpu=on_cpu)
     if state.num_processes != world:
         raise RunError(f"{world} processes were started, but they found {state.num_processes} of themselves.")
     state.wait_for_everyone()
