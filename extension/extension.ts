@@ -26,6 +26,10 @@ import { LaunchPanels } from "./launch/launchPanels";
 import { RunEstimate } from "./launch/runEstimate";
 import { RunFacts } from "./launch/runFacts";
 import { Surroundings } from "./launch/surroundings";
+import { CheckpointAdapters } from "./exchange/checkpointAdapters";
+import { Cli } from "./exchange/cli";
+import { registerExchangeCommands } from "./exchange/exchangeCommands";
+import { TrainerRuns } from "./exchange/importRuns";
 import { Annotations } from "./inspect/annotations";
 import { Annotator } from "./inspect/annotator";
 import { ContextKeys } from "./inspect/contexts";
@@ -109,6 +113,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const opened = new OpenedPlaces(context.workspaceState);
   const runs = new Runs(opened);
   const cliFile = context.asAbsolutePath("dist/cli.mjs");
+  const cli = new Cli(cliFile);
+  const importer = new TrainerRuns(cli);
   const trlPackage = new TrlPackage(context.asAbsolutePath("python"));
   const trlSetUp = new TrlSetUp(context, trlPackage, log);
   const trl = new TrlEngine(trlPackage, {
@@ -157,6 +163,7 @@ export function activate(context: vscode.ExtensionContext): void {
     files,
     documents: records,
     records: recordCommands,
+    adapters: new CheckpointAdapters(cli),
   });
   const modelComparisons = new ModelComparisons(annotations);
   const everything = { scheme: "*" };
@@ -223,7 +230,13 @@ export function activate(context: vscode.ExtensionContext): void {
       engines,
       launcher,
       comparisons,
-      importers: [],
+      importers: [importer],
+    }),
+    ...registerExchangeCommands(registrar(failures), {
+      cli,
+      importer,
+      runs,
+      opened,
     }),
     ...registerEngineCommands(registrar(failures), {
       trl,

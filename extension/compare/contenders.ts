@@ -141,12 +141,14 @@ async function runItems(
   return [
     { label: plain(run.name), kind: vscode.QuickPickItemKind.Separator },
     itemOf({ name: base, scorer: { modelPath } }, "the run's base"),
-    ...checkpoints.map(({ adapterPath }) =>
-      itemOf({
-        name: `${base} + ${adapterName(adapterPath)}`,
-        scorer: { modelPath, adapterPath },
-      }),
-    ),
+    ...checkpoints
+      .filter(({ ready }) => ready)
+      .map(({ adapterPath }) =>
+        itemOf({
+          name: `${base} + ${adapterName(adapterPath)}`,
+          scorer: { modelPath, adapterPath },
+        }),
+      ),
   ];
 }
 

@@ -1,5 +1,7 @@
 import * as vscode from "vscode";
 import { readSettings, writeSetting } from "../configuration";
+import type { CheckpointAdapters } from "../exchange/checkpointAdapters";
+import { working } from "../exchange/working";
 import type { Models } from "../models/modelInForce";
 import { pickCheckpoint } from "./pickRun";
 import { readRunFacts } from "./runFolder";
@@ -15,6 +17,7 @@ export async function inspectWithCheckpoint(
   step: number | undefined,
   models: Models,
   runModels: RunModels,
+  adapters: CheckpointAdapters,
 ): Promise<void> {
   if (!vscode.workspace.isTrusted) {
     throw new Error(
@@ -25,6 +28,10 @@ export async function inspectWithCheckpoint(
   if (checkpoint === undefined) return;
   const modelPath = await runModels.pathOf(await readRunFacts(folder), true);
   if (modelPath === undefined) return;
+  if (!checkpoint.ready)
+    await working("converting the checkpoint's adapter", (signal) =>
+      adapters.of(folder, checkpoint.step, signal, modelPath),
+    );
   const scope = vscode.window.activeTextEditor?.document.uri;
   if (models.inForce(scope).path !== modelPath) {
     // First without an adapter: that of another model would be refused in between.

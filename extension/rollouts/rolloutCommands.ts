@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Engine } from "../engine/engine";
 import type { Failures } from "../engine/failures";
+import type { CheckpointAdapters } from "../exchange/checkpointAdapters";
 import type { Annotations } from "../inspect/annotations";
 import type { Annotator } from "../inspect/annotator";
 import type { Models } from "../models/modelInForce";
@@ -29,6 +30,7 @@ export interface RolloutParts {
   readonly files: OpenFiles;
   readonly documents: RecordDocuments;
   readonly records: RecordCommands;
+  readonly adapters: CheckpointAdapters;
 }
 
 /** Rollouts of runs: the panel, the documents with what was recorded, and the checkpoints behind the annotator. */
@@ -68,14 +70,20 @@ export class RolloutCommands implements vscode.Disposable {
 
   /** @param argument as `open` */
   async inspect(argument: unknown, step: unknown): Promise<void> {
-    const { runs, models } = this.parts;
+    const { runs, models, adapters } = this.parts;
     const folder = await folderOf(
       argument,
       runs,
       "Inspect with This Checkpoint",
     );
     if (folder !== undefined)
-      await inspectWithCheckpoint(folder, stepOf(step), models, this.runModels);
+      await inspectWithCheckpoint(
+        folder,
+        stepOf(step),
+        models,
+        this.runModels,
+        adapters,
+      );
   }
 
   rescore(): Promise<void> {

@@ -3,6 +3,7 @@ import { access, readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FOLDER, rolloutsName, stepOfName } from "../../core/run/folder";
 import { readDescription } from "../../core/run/readFolder";
+import { checkpointAdapters } from "../exchange/checkpointAdapters";
 
 /** What run.json says. */
 export interface RunFacts {
@@ -18,7 +19,10 @@ export interface RunFacts {
 export interface Checkpoint {
   readonly folder: string;
   readonly step: number;
+  /** Absolute path of the GGUF adapter. */
   readonly adapterPath: string;
+  /** Whether it is there; one of an imported run is made of PEFT's when it is needed. */
+  readonly ready: boolean;
 }
 
 /** @throws Error naming run.json and what is wrong with it */
@@ -59,13 +63,13 @@ export function rolloutsFile(folder: string, step: number): string {
 
 /** The checkpoints with an adapter, newest first. */
 export async function checkpointsOf(folder: string): Promise<Checkpoint[]> {
-  const root = path.join(folder, RUN_FOLDER.checkpoints);
-  const found: Checkpoint[] = [];
-  for (const step of steps(await namesIn(root)).reverse()) {
-    const adapterPath = path.join(root, `step-${step}`, RUN_FOLDER.adapter);
-    if (await exists(adapterPath)) found.push({ folder, step, adapterPath });
-  }
-  return found;
+  const found = await checkpointAdapters(folder);
+  return found.map(({ step, checkpoint, form }) => ({
+    folder,
+    step,
+    adapterPath: path.join(checkpoint, RUN_FOLDER.adapter),
+    ready: form === "gguf",
+  }));
 }
 
 export async function exists(file: string): Promise<boolean> {
