@@ -88,6 +88,7 @@ async function write(
   previous: string | undefined,
 ): Promise<SavedFile> {
   const text = writeRunFile(writtenPaths(settings, uri.fsPath), previous);
+  if (text === previous) return { file: uri.fsPath, text };
   const folder = vscode.Uri.joinPath(uri, "..");
   await vscode.workspace.fs.createDirectory(folder);
   const suffix = randomBytes(6).toString("hex");

@@ -24,6 +24,9 @@ import type { Workbench } from "./harness/workbench";
 const HOSTILE =
   "Make 8 from 3 and 5 with <b>bold</b> <img src=x onerror=alert(1)>\u001b[31m\u202eevil";
 
+/** The same in a file's name. */
+const HOSTILE_FILE = "<img src=x>\u202e.gguf";
+
 const RUN_FILE = "runs/arm.forksight.yaml";
 
 /** A run that is over in seconds. */
@@ -72,8 +75,11 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
       join(workspace, "data", "broken.jsonl"),
       `${dataFile("countdown-train.jsonl", 2).join("\n")}\n{"prompt": 3}\n`,
     );
+    mkdirSync(join(workspace, "models"));
+    writeFileSync(join(workspace, "models", HOSTILE_FILE), "no model");
     session = await Session.open({
       workspace,
+      settings: { "forksight.modelFolders": [join(workspace, "models")] },
       viewport: { width: 1200, height: 900 },
     });
     workbench = session.workbench;
@@ -119,7 +125,10 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
     await isLaunchable(true);
   });
 
-  test("shows prompts as text and never as markup", async () => {
+  test("shows prompts and names of files as text and never as markup", async () => {
+    await field("model")
+      .locator("vscode-option", { hasText: "<img src=x><U+202E>.gguf" })
+      .waitFor({ state: "attached" });
     const prompt = field("data.train").locator(".samples td").first();
     expect(await prompt.innerText()).toContain(
       "<b>bold</b> <img src=x onerror=alert(1)>",
