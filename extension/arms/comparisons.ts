@@ -1,3 +1,4 @@
+import { rm, rmdir } from "node:fs/promises";
 import * as vscode from "vscode";
 import { armName, armOverrides } from "../../core/run/arms";
 import { readRunFile } from "../../core/run/runFile";
@@ -149,6 +150,13 @@ export class Comparisons implements vscode.Disposable {
         armOverrides(name, arm),
       );
     } catch (error) {
+      // With no arm launched there is no comparison yet, and whoever asked for one is told.
+      if (queue.waiting.length === queue.arms.length) {
+        await this.files.put({ ...queue, waiting: [] });
+        await rm(queue.runFile, { force: true });
+        await rmdir(queue.folder).catch(() => undefined);
+        throw error;
+      }
       const cancelled = error instanceof vscode.CancellationError;
       const held = cancelled ? "cancelled" : (error as Error).message;
       await this.files.put({ ...queue, held });
