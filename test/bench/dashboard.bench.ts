@@ -62,7 +62,7 @@ async function measure(
   const known = new Map<string, Run>();
   for (const folder of folders) known.set(folder, await readRun({ folder }));
 
-  let host: PageHost | undefined;
+  let host: PageHost | undefined = undefined;
   const session = new DashboardSession({
     post: (message) => host?.post(message),
     known: () => [...known.values()],

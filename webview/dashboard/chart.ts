@@ -17,7 +17,7 @@ import {
 } from "../../core/panels/dashboardCharts";
 import type { StepRange } from "../../core/panels/dashboardProtocol";
 import { themeValue } from "../theme";
-import { QuickLineController } from "./lineController";
+import { QUICK_LINE, QuickLineController } from "./lineController";
 import type { Point } from "./model";
 
 Chart.register(
@@ -51,7 +51,7 @@ export function createChart(
     onRange({ from: min, to: max });
   };
   const config: ChartConfiguration<"line", Point[]> = {
-    type: "line",
+    type: QUICK_LINE as "line",
     data: { datasets: [] },
     options: {
       animation: false,
@@ -83,6 +83,7 @@ export function createChart(
           type: "linear",
           // A share of nothing but zeros would else reach to 200 %.
           ...(spec.format === "share" && { suggestedMax: 0.01 }),
+          beginAtZero: spec.kind === "stack",
           afterFit: (axis) => {
             axis.width = AXIS_WIDTH;
           },

@@ -17,8 +17,8 @@ import { type LineStyle, lineStyle, translucent } from "./palette";
 
 /** Without `fill` it is drawn by lineController.ts, which knows of colour, width, dash and marks alone. */
 export type LineDataset = ChartDataset<"line", Point[]> & {
-  /** Marks along the line: every so many points, of this shape. */
-  readonly marks?: { readonly every: number; readonly shape: number };
+  /** Marks along the line: about so many, of this shape. */
+  readonly marks?: { readonly count: number; readonly shape: number };
 };
 
 /** A line whose values can be read off. */
@@ -112,15 +112,14 @@ function line(
 ): LineDataset {
   const isDotted = spec.isExact === true && points.length <= DOTTED;
   // With several runs and series the dash is the run's, and a few marks along the line are the series'.
-  const every =
-    marker === undefined ? 1 : Math.max(1, Math.floor(points.length / 4));
+  const count = marker === undefined ? points.length : 4;
   return {
     data: points,
     borderColor: colour,
     borderWidth: 2 - 0.35 * Math.min(marker ?? 0, 2),
     borderDash: [...dash],
     ...((isDotted || marker !== undefined) && {
-      marks: { every, shape: (marker ?? 0) % SIGNS.length },
+      marks: { count, shape: (marker ?? 0) % SIGNS.length },
     }),
   };
 }
@@ -228,9 +227,12 @@ function bins(model: DashboardModel): Drawing {
   const wanted = model.binStep ?? comparedSteps(model).at(-1);
   const readings: Reading[] = [];
   for (const run of model.visibleRuns) {
-    const steps = columnOf(run.columns, "step");
-    const row = steps?.indexOf(wanted ?? NaN) ?? -1;
-    if (row < 0) continue;
+    // Runs are compared with their bases at steps of their own: the last one up to there.
+    const at = pointsOf(run.columns, ENTROPY_BINS.at(-1)!).findLast(
+      ({ x }) => x <= (wanted ?? -1),
+    );
+    if (at === undefined) continue;
+    const row = columnOf(run.columns, "step")!.indexOf(at.x);
     const points = ENTROPY_BINS.map((metric, i) => ({
       x: 5 * i + 2.5,
       y: columnOf(run.columns, metric)?.[row] ?? NaN,

@@ -2,12 +2,15 @@ import { LineController } from "chart.js";
 import type { LineDataset } from "./datasets";
 import type { Point } from "./model";
 
+/** Type of the chart. It takes what chart.js' own lines take. */
+export const QUICK_LINE = "quickLine";
+
 /**
  * chart.js' own controller makes an object with resolved options for each point, which is most of the time that a hundred
  * lines take. Lines without an area need none of that: they are drawn straight from their points.
  */
 export class QuickLineController extends LineController {
-  static override readonly id = "line";
+  static override readonly id = QUICK_LINE;
 
   override update(mode: "none"): void {
     if (this.isFilled) super.update(mode);
@@ -38,12 +41,14 @@ export class QuickLineController extends LineController {
       context.lineTo(xScale!.getPixelForValue(x), yScale!.getPixelForValue(y));
     context.stroke();
     const { marks } = dataset;
-    if (marks !== undefined)
+    if (marks !== undefined) {
+      const every = Math.max(1, Math.floor(points.length / marks.count));
       points.forEach(({ x, y }, i) => {
-        if (i % marks.every !== marks.every >> 1) return;
+        if (i % every !== every >> 1) return;
         const left = xScale!.getPixelForValue(x);
         drawMark(context, marks.shape, left, yScale!.getPixelForValue(y));
       });
+    }
     context.restore();
   }
 }

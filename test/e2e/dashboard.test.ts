@@ -1,0 +1,353 @@
+/** The dashboard in a real VS Code, on copies of two recorded runs: overlaid, live, kept over a reload, exported. */
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Frame } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatted } from "../../core/panels/dashboardCharts";
+import type { MetricsLine, RunStatus } from "../../core/run/folder";
+import { root } from "../../scripts/steps.mjs";
+import {
+  obstacle,
+  picturesOfFailures,
+  Session,
+  temporaryFolder,
+} from "./harness/session";
+import type { Workbench } from "./harness/workbench";
+
+/** Recorded with the pocket model on Countdown: 16 and 32 prompts a step. */
+const RUNS = ["top20", "top20-wide"] as const;
+
+const THEMES = [
+  ["light", "Light Modern"],
+  ["contrast", "Dark High Contrast"],
+  ["dark", "Dark Modern"],
+] as const;
+
+/** Milliseconds between two signs of life of the run that seems to train. */
+const HEARTBEAT = 4000;
+
+describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
+  const workspace = temporaryFolder("dashboard");
+  const place = join(workspace, ".forksight", "runs");
+  const live = join(place, "top20");
+  const complaints: string[] = [];
+  let session: Session;
+  let workbench: Workbench;
+  let heart: NodeJS.Timeout;
+
+  picturesOfFailures(() => session);
+
+  beforeAll(async () => {
+    for (const name of RUNS)
+      cpSync(join(root, "test/fixtures/dashboard", name), join(place, name), {
+        recursive: true,
+      });
+    mkdirSync(join(place, "broken"));
+    writeFileSync(join(place, "broken", "run.json"), "{");
+    writeFileSync(join(workspace, "notes.txt"), "notes\n");
+    beat();
+    heart = setInterval(beat, HEARTBEAT);
+    session = await Session.open({
+      workspace,
+      viewport: { width: 1440, height: 960 },
+      settings: { "window.commandCenter": false },
+    });
+    workbench = session.workbench;
+    workbench.page.on("console", (message) => {
+      const text = message.text();
+      if (text.includes("Content Security Policy")) complaints.push(text);
+    });
+    await workbench.statusMatches(/model/iu);
+    await workbench.run("Forksight: Focus on Runs View");
+  });
+
+  afterAll(async () => {
+    clearInterval(heart);
+    await session?.close();
+    rmSync(workspace, { recursive: true, force: true });
+  });
+
+  /** The first run goes on training, by its status. */
+  function beat(): void {
+    const file = join(live, "status.json");
+    const status = JSON.parse(readFileSync(file, "utf8")) as RunStatus;
+    const now: RunStatus = {
+      ...status,
+      state: "running",
+      heartbeat: new Date().toISOString(),
+      message: "sampling rollouts",
+    };
+    writeFileSync(file, JSON.stringify(now));
+  }
+
+  function linesOf(name: string): MetricsLine[] {
+    return readFileSync(join(place, name, "metrics.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as MetricsLine);
+  }
+
+  /** The page that has this element, once there is one. */
+  async function pageWith(selector: string): Promise<Frame> {
+    let found: Frame | undefined;
+    await workbench.until(
+      async () => {
+        for (const frame of workbench.page.frames())
+          if (await frame.$(selector).catch(() => null)) found = frame;
+        return found !== undefined;
+      },
+      () => `no page has ${selector}`,
+    );
+    return found!;
+  }
+
+  const dashboard = () => pageWith("#charts");
+
+  /** Texts of the values under a chart. */
+  async function valuesOf(chart: string): Promise<string[]> {
+    const page = await dashboard();
+    return page.locator(`[data-chart="${chart}"] .readout td`).allInnerTexts();
+  }
+
+  async function showsValues(chart: string, values: string[]): Promise<void> {
+    await workbench.until(
+      async () => (await valuesOf(chart)).join() === values.join(),
+      async () =>
+        `${chart} shows ${(await valuesOf(chart)).join()}, not ${values.join()}`,
+    );
+  }
+
+  async function draws(count: number): Promise<void> {
+    await workbench.until(
+      async () =>
+        (await (await dashboard()).locator("#runs li").count()) === count,
+      () => `not ${count} runs are drawn`,
+    );
+  }
+
+  /** Marks or unmarks a run in the panel's list. */
+  async function toggleRun(name: string): Promise<void> {
+    const page = await dashboard();
+    await page.locator("#choose-runs").click();
+    await page
+      .locator("#run-choices .choice", { hasText: name })
+      .first()
+      .click();
+    await page.locator("#run-filter").press("Escape");
+  }
+
+  function rewardsOf(name: string): string[] {
+    const last = linesOf(name).at(-1)!;
+    return [last.reward, last.reward_std, last.frac_reward_zero_std].map(
+      (value) => formatted(value!, "plain"),
+    );
+  }
+
+  test("draws a run that is chosen in the palette, with its latest values", async () => {
+    await workbench.run("Forksight: Open Dashboard");
+    const row = workbench.page.locator(".quick-input-list .monaco-list-row", {
+      hasText: /countdown-top20\b(?!-)/u,
+    });
+    await row.first().click();
+    await workbench.press("Enter");
+    await draws(1);
+    await showsValues("reward", rewardsOf("top20"));
+    const page = await dashboard();
+    const described = await page
+      .locator('[data-chart="reward"] canvas[role="img"]')
+      .getAttribute("aria-label");
+    expect(described).toContain(`mean: ${rewardsOf("top20")[0]} at step`);
+    expect(await page.locator("#runs").innerText()).toContain("running");
+  });
+
+  test("the side bar shows the run that trains", async () => {
+    const page = await pageWith("#sparks");
+    await page.locator("#run").waitFor();
+    expect(await page.locator("#name").innerText()).toBe("countdown-top20");
+    const [reward] = await page.locator("#sparks b").allInnerTexts();
+    expect(reward).toBe(rewardsOf("top20")[0]);
+    expect(await page.locator("#stop").isEnabled()).toBe(true);
+  });
+
+  test("draws a second one over it, told apart by colour and by dash, and compares their settings", async () => {
+    await toggleRun("countdown-top20-wide");
+    await draws(2);
+    await showsValues("reward", [
+      ...rewardsOf("top20"),
+      ...rewardsOf("top20-wide"),
+    ]);
+    const page = await dashboard();
+    const lines = page.locator("#runs .swatch line");
+    for (const attribute of ["stroke", "stroke-dasharray"]) {
+      const [one, other] = await Promise.all(
+        [0, 1].map((at) => lines.nth(at).getAttribute(attribute)),
+      );
+      expect(one).not.toBe(other);
+    }
+    await page.locator("#settings-summary").click();
+    const table = await page.locator("#settings-table").innerText();
+    expect(table).toMatch(/rollout\.promptsPerStep\s+16\s+32/u);
+    await page.locator("#settings-summary").click();
+  });
+
+  test("shows a new step as soon as it is written", async () => {
+    const last = linesOf("top20").at(-1)!;
+    const next = { ...last, step: last.step + 1, reward: 0.4321 };
+    appendFileSync(join(live, "metrics.jsonl"), `${JSON.stringify(next)}\n`);
+    await workbench.until(
+      async () => (await valuesOf("reward"))[0] === "0.4321",
+      async () => `the reward is ${(await valuesOf("reward"))[0]}`,
+      20_000,
+    );
+  });
+
+  test("a folder that holds no run says so, and harms no other", async () => {
+    await toggleRun("broken");
+    await draws(3);
+    const page = await dashboard();
+    const line = page.locator('#runs li[data-state="unreadable"]');
+    expect(await line.innerText()).toContain("unreadable");
+    expect(await line.locator(".run-message").innerText()).toContain("JSON");
+    expect(await valuesOf("reward")).toHaveLength(6);
+    await line.locator(".remove").click();
+    await draws(2);
+  });
+
+  test("the cursor is one for all charts", async () => {
+    const page = await dashboard();
+    const canvas = page.locator('[data-chart="reward"] canvas[role="img"]');
+    await canvas.focus();
+    const last = linesOf("top20").at(-1)!.step;
+    await workbench.press("ArrowLeft");
+    const before = linesOf("top20").find(({ step }) => step === last - 1)!;
+    await workbench.until(
+      async () =>
+        (await valuesOf("reward"))[0] === formatted(before.reward!, "plain"),
+      async () => `the reward is ${(await valuesOf("reward"))[0]}`,
+    );
+    expect((await valuesOf("length"))[0]).toBe(
+      formatted(before["completions/mean_length"]!, "count"),
+    );
+    await workbench.press("Escape");
+  });
+
+  test.each(THEMES)("reads in %s", async (name, theme) => {
+    await workbench.run("Preferences: Color Theme");
+    await workbench.filterAndPick(theme);
+    const page = await dashboard();
+    const kind =
+      name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
+    await page.locator(`body.${kind}`).waitFor();
+    await workbench.page.mouse.move(5, 5);
+    save(await workbench.screenshot(`test-results/dashboard-${name}.png`));
+  });
+
+  test("keeps what was chosen while it is hidden, and over a reload of the window", async () => {
+    const page = await dashboard();
+    await page.locator("#smoothing").fill("0.9");
+    await page.locator('[data-chart="loss"] header button').last().click();
+    await workbench.openFile("notes.txt");
+    await workbench.until(
+      () => Promise.resolve(page.isDetached()),
+      () => "the hidden page is still there",
+    );
+    await workbench.page.locator(".tab", { hasText: "Training" }).click();
+    await isAsItWas();
+    await workbench.page.reload({ waitUntil: "commit" });
+    await workbench.shown();
+    await isAsItWas();
+  });
+
+  async function isAsItWas(): Promise<void> {
+    await draws(2);
+    const page = await dashboard();
+    await page.locator('[data-chart="reward"] .readout td').first().waitFor();
+    expect(await page.locator("#smoothing").inputValue()).toBe("0.9");
+    expect(await page.locator('[data-chart="loss"]').count()).toBe(0);
+  }
+
+  /** Chooses an export and answers where to. */
+  async function exported(choice: string, name: string): Promise<string> {
+    const file = join(workspace, name);
+    const page = await dashboard();
+    await page.locator("#exports").click();
+    await page.locator(choice).click();
+    await workbench.answer(file);
+    await workbench.until(
+      () => Promise.resolve(existsSync(file) && readFileSync(file).length > 0),
+      () => `${name} is not written`,
+    );
+    return file;
+  }
+
+  test("exports the numbers as shown, all numbers, and a picture", async () => {
+    const all = parsed(await exported("#save-all-csv", "all.csv"));
+    const lines = linesOf("top20");
+    const wide = linesOf("top20-wide");
+    expect(all.length).toBe(lines.length + wide.length);
+    expect(all.map((row) => row["reward"])).toEqual(
+      [...lines, ...wide].map(({ reward }) => String(reward ?? "")),
+    );
+    expect(all.at(-1)!["entropy/percentiles[20]"]).toBe(
+      String(wide.at(-1)!["entropy/percentiles"]![20]),
+    );
+    const shown = parsed(await exported("#save-csv", "shown.csv"));
+    expect(shown.map((row) => row["grad_norm"])).toEqual(
+      all.map((row) => row["grad_norm"]),
+    );
+    expect(Object.keys(shown[0]!)).toContain("reward (smoothed 0.90)");
+    expect(Object.keys(shown[0]!)).not.toContain("loss");
+    const png = readFileSync(await exported("#save-png", "charts.png"));
+    expect(png.subarray(1, 4).toString()).toBe("PNG");
+  });
+
+  test("has room in 400 pixels", async () => {
+    await workbench.run("View: Close Primary Side Bar");
+    await workbench.page.setViewportSize({ width: 460, height: 960 });
+    const page = await dashboard();
+    await workbench.until(
+      async () => ((await page.evaluate("innerWidth")) as number) < 430,
+      () => "the page is not narrow",
+    );
+    const overflow = await page.evaluate(
+      "document.documentElement.scrollWidth - innerWidth",
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    await workbench.screenshot("test-results/dashboard-narrow.png");
+  });
+
+  test("nothing ran into the security policy", () => {
+    expect(
+      complaints.filter((one) => !one.includes("frame-ancestors")),
+    ).toEqual([]);
+  });
+});
+
+/** A CSV without quoted cells, a record a row. */
+function parsed(file: string): Record<string, string>[] {
+  const [head = "", ...rows] = readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\r\n");
+  const names = head.split(",");
+  return rows.map((row) => {
+    const cells = row.split(",");
+    return Object.fromEntries(names.map((name, i) => [name, cells[i]!]));
+  });
+}
+
+/** `npm test -- --only e2e --images` renews the pictures of the documentation. */
+function save(path: string): void {
+  if (process.env["FORKSIGHT_IMAGES"] === undefined) return;
+  const images = join(root, "docs", "images");
+  mkdirSync(images, { recursive: true });
+  copyFileSync(path, join(images, path.slice(path.lastIndexOf("/") + 1)));
+}
