@@ -64,7 +64,7 @@ function row(
   name.textContent = isOfRun ? run.head.name : shownText(label);
   head.append(swatch(style), name);
   element.append(head);
-  if (labels === undefined) valueCell(element, group[0]!, spec);
+  if (labels === undefined) valueCell(element, group[0], spec);
   else
     for (const wanted of labels)
       valueCell(
