@@ -21,7 +21,7 @@ const LINES = [
   },
   {
     fate: FATE.lost,
-    style: "dashed",
+    style: "dotted",
     width: 2,
     colour: "forksight.compare.lost",
   },

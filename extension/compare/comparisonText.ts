@@ -48,7 +48,7 @@ export function comparisonMessage({
   const tokenizers = sameTokens
     ? ""
     : ` The two have different tokens: forks are compared at the ${fate.length} places where a token begins in both (of ${tokens.a} and ${tokens.b}).`;
-  return `${names} ${forks}${tokenizers} Underlined: solid kept, double gained, dashed lost.`;
+  return `${names} ${forks}${tokenizers} Underlined: solid kept, double gained, dotted lost.`;
 }
 
 /** Names of models and runs come from files. */

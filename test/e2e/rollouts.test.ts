@@ -1,13 +1,12 @@
 /** Rollouts of a small real run: the panel, the recorded tokens, re-scoring, a checkpoint, and two models compared. */
-import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AnnotationJson } from "../../core/annotation/annotationJson";
 import type { RolloutWithTokens } from "../../core/rollouts/recordedTrace";
 import { traceDocument } from "../../core/traces/document";
 import { parseRecord } from "../../core/traces/record";
-import { root } from "../../scripts/steps.mjs";
 import { annotateByCli, offsetsOf, topTokens } from "./harness/expected";
 import {
   obstacle,
@@ -15,6 +14,7 @@ import {
   Session,
   temporaryFolder,
 } from "./harness/session";
+import { trainSmallRun } from "./harness/smallRun";
 import type { Workbench } from "./harness/workbench";
 
 const STEPS = 3;
@@ -23,9 +23,9 @@ const STEP = 1;
 
 /** Name of the picture and label of the theme. */
 const THEMES = [
-  ["dark", "Dark Modern"],
-  ["light", "Light Modern"],
   ["contrast", "Dark High Contrast"],
+  ["light", "Light Modern"],
+  ["dark", "Dark Modern"],
 ] as const;
 
 describe.skipIf(obstacle() !== undefined)("rollouts", () => {
@@ -44,7 +44,7 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
   picturesOfFailures(() => session);
 
   beforeAll(async () => {
-    train(run);
+    trainSmallRun(run, STEPS);
     rollouts = readFileSync(join(run, "rollouts", `step-${STEP}.jsonl`), "utf8")
       .trimEnd()
       .split("\n")
@@ -149,13 +149,17 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     );
   });
 
-  test.each(THEMES)("read in %s", async (name, theme) => {
+  async function useTheme(name: string, theme: string): Promise<void> {
     await workbench.run("Preferences: Color Theme");
     await workbench.type(theme);
     await workbench.pick(theme);
     const kind =
       name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
     await panel.locator(`body.${kind}`).waitFor();
+  }
+
+  test.each(THEMES)("read in %s", async (name, theme) => {
+    await useTheme(name, theme);
     await workbench.screenshot(`test-results/rollouts-${name}.png`);
   });
 
@@ -218,45 +222,32 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
   });
 
   test("Inspect with This Checkpoint changes the entropies, and the base brings them back", async () => {
-    const { completion } = openedRollout();
-    const [sharpest] = [...annotateByCli(completion)].sort(
-      (a, b) => (b.entropy ?? 0) - (a.entropy ?? 0),
-    );
-    const hovered = async () => {
-      const view = await workbench.editor(text);
-      const at = responseStart + (sharpest?.end ?? 1) - 1;
-      const said = await workbench.hoverText(view, at);
-      await workbench.leaveHover();
-      return said;
+    /** The entropies, once they are those by an adapter, or by none. */
+    const entropiesBy = async (adapter: string | undefined) => {
+      let copied: AnnotationJson | undefined;
+      await workbench.until(
+        async () => {
+          await workbench.run("Forksight: Copy Annotation as JSON");
+          copied = JSON.parse(await workbench.clipboard()) as AnnotationJson;
+          return copied.settings.adapterPath === adapter;
+        },
+        () => `scored by ${copied?.settings.adapterPath}, not ${adapter}`,
+      );
+      return copied?.tokens.map(({ entropy }) => entropy);
     };
     await workbench.run("Forksight: Annotate");
     await workbench.statusMatches(/\d+ forks/u);
-    const base = await hovered();
+    const base = await entropiesBy(undefined);
     await workbench.run("Forksight: Inspect with This Checkpoint...");
     await workbench.pick(/countdown-top20/u);
     await workbench.pick(`Step ${STEPS}`);
     await workbench.statusMatches(
       new RegExp(`\\d+ forks by small step ${STEPS}`, "u"),
     );
-    let adapted = "";
-    await workbench.until(
-      async () => {
-        adapted = await hovered();
-        return adapted.includes(`small step ${STEPS}`);
-      },
-      () => `the hover says ${adapted}`,
-    );
-    expect(entropyIn(adapted)).not.toBe(entropyIn(base));
+    const adapter = join(run, "checkpoints", `step-${STEPS}`, "adapter.gguf");
+    expect(await entropiesBy(adapter)).not.toEqual(base);
     await workbench.run("Forksight: Inspect with Base Model");
-    let again = "";
-    await workbench.until(
-      async () => {
-        again = await hovered();
-        return !again.includes("small step");
-      },
-      () => `the hover says ${again}`,
-    );
-    expect(entropyIn(again)).toBe(entropyIn(base));
+    expect(await entropiesBy(undefined)).toEqual(base);
   });
 
   test("Compare Models marks forks gained, lost and kept, and lists the largest changes", async () => {
@@ -281,7 +272,10 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     );
     expect(gained).toBe(lost);
     expect(Number(gained)).toBeGreaterThan(0);
-    await workbench.screenshot("test-results/rollouts-compared.png");
+    for (const [name, theme] of THEMES) {
+      await useTheme(name, theme);
+      await workbench.screenshot(`test-results/compared-${name}.png`);
+    }
     await view.locator(".monaco-list-row").first().click();
     await workbench.until(
       async () => /selected/u.test(await workbench.cursorLabel()),
@@ -320,11 +314,13 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     await workbench.leaveHover();
   });
 
-  test("panel and recorded tokens are there again after a reload", async () => {
+  test("the panel is there again after a reload, and opens what it did", async () => {
     await workbench.page.reload();
     await workbench.shown();
-    await workbench.statusMatches(/kept tokens?, recorded in step 4/u);
     await shows(panel.locator("#step"), `step ${STEPS + 1} of ${STEPS + 1}`);
+    await rows().first().focus();
+    await workbench.press("Enter");
+    await workbench.statusMatches(/kept tokens?, recorded in step 4/u);
   });
 
   test("nothing ran into the security policy", () => {
@@ -359,38 +355,4 @@ function evilRollout(step: number): RolloutWithTokens {
 function isPlain({ completion, tokens }: RolloutWithTokens): boolean {
   const ids = annotateByCli(completion).map(({ id }) => id);
   return ids.join() === tokens.ids.slice(0, ids.length).join();
-}
-
-function entropyIn(hover: string): string {
-  const [, entropy] = /entropy ([\d.]+) nats/u.exec(hover) ?? [];
-  if (entropy === undefined) throw new Error(`no entropy in "${hover}"`);
-  return entropy;
-}
-
-/** Trains the pocket model for a few short steps. */
-function train(folder: string): void {
-  const settings = [
-    `steps=${STEPS}`,
-    "rollout.promptsPerStep=2",
-    "rollout.groupSize=4",
-    "rollout.maxTokens=128",
-    "loggedRollouts=8",
-    "eval.every=0",
-    "analysis.every=0",
-    "checkpoints.every=1",
-    // So that a single step changes what can be seen.
-    "optimizer.learningRate=0.02",
-  ];
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [
-      join(root, "dist", "cli.mjs"),
-      "train",
-      join(root, "samples", "runs", "countdown-top20.forksight.yaml"),
-      ...["--out", folder],
-      ...settings.flatMap((one) => ["--set", one]),
-    ],
-    { encoding: "utf8", timeout: 200_000 },
-  );
-  if (status !== 0) throw new Error(`the run failed: ${stderr}`);
 }

@@ -123,10 +123,9 @@ function showPage(page: RolloutsPage): void {
   host.state = { ...host.state, offset: page.offset };
   table.show(page.rows);
   const { matching, total, offset, bad, badCount } = page;
+  const noun = total === 1 ? "rollout" : "rollouts";
   element("count").textContent =
-    matching === total
-      ? `${total} rollouts`
-      : `${matching} of ${total} rollouts`;
+    matching === total ? `${total} ${noun}` : `${matching} of ${total} ${noun}`;
   const end = offset + page.rows.length;
   element("place").textContent =
     matching === 0 ? "" : `${offset + 1} to ${end} of ${matching}`;
