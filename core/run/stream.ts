@@ -11,8 +11,9 @@
  * | remove | a file or a folder goes |
  * | end | this was all: an output without it was cut off, or its writer killed |
  *
- * Each can be done twice in a row with the result of once. So a reader that notes N behind every frame may be killed at
- * any instant, read the whole output again and skip what it has.
+ * Each can be done twice in a row with the result of once, and so can all that write a temporary file, which come together,
+ * before its move. So a reader that notes N behind every other frame may be killed at any instant, read the whole output
+ * again and skip what it has.
  *
  * The writer is python/src/forksight_trl/folder_stream.py.
  */
@@ -28,7 +29,6 @@ export const CHUNK = 48 * 1024;
 /** Characters of a frame's line at most: base64 of a chunk that compression made no smaller, and the rest. */
 export const LONGEST_LINE = 128 * 1024;
 
-const STEP = /^step-\d{1,9}$/;
 const STEP_FILE = /^step-\d{1,9}\.jsonl(\.new)?$/;
 const STEP_FOLDER = /^(step-\d{1,9}|\.step-\d{1,9}-new)$/;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -56,14 +56,9 @@ export function isStreamPath(path: string): boolean {
   return third === undefined || PLAIN_NAME.test(third);
 }
 
-/** Whether a path is that of a checkpoint under its final name. */
-export function isCheckpointPath(path: string): boolean {
-  const [first, second, ...more] = path.split("/");
-  return (
-    first === RUN_FOLDER.checkpoints &&
-    STEP.test(second ?? "") &&
-    more.length === 0
-  );
+/** Whether a path is of a file that a `move` has yet to put in its place. */
+export function isTemporary(path: string): boolean {
+  return path.endsWith(".new") || path.includes("/.step-");
 }
 
 const path = z

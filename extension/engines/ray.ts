@@ -120,6 +120,7 @@ export class RayEngine implements TrainingEngine, vscode.Disposable {
     if (token === undefined) return;
     if (token.trim() === "") return this.clearToken();
     await this.context.secrets.store(secretOf(address), token.trim());
+    await this.followers.again();
     if (address.startsWith("http://") && !isLocal(address))
       void vscode.window.showWarningMessage(
         `Forksight: the token is kept. ${address} is not encrypted, so whoever listens on the way can read it; https:// is better.`,

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { isAlive, type RunStatus } from "../../core/run/folder";
-import { Lines, readFrame, readLine } from "../../core/run/stream";
+import { isTemporary, Lines, readFrame, readLine } from "../../core/run/stream";
 import { isMissing, isOver, type JobInfo, type JobsClient } from "./jobsClient";
 import { JobsError } from "./jobsError";
 import { type RayState, readRayState, writeRayState } from "./rayState";
@@ -167,7 +167,8 @@ export class Follower {
     }
     if (frame?.op === "end") this.isWhole = true;
     this.state = { ...this.state, sequence: number };
-    await writeRayState(this.folder, this.state);
+    if (frame?.op !== "write" || !isTemporary(frame.path))
+      await writeRayState(this.folder, this.state);
   }
 
   /** Reads, and looks at the job from time to time: the folder's heartbeat, and the end of a reading that hangs. */

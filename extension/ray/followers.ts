@@ -46,6 +46,13 @@ export class Followers {
     await one?.done;
   }
 
+  /** Follows all of them anew: a token has changed. */
+  async again(): Promise<void> {
+    const folders = [...this.running.keys()];
+    await this.close();
+    for (const folder of folders) this.follow(folder);
+  }
+
   /** The jobs go on; the next window follows them. */
   async close(): Promise<void> {
     await Promise.all([...this.running.keys()].map((one) => this.leave(one)));

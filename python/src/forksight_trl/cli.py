@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         return _train(options, given)
     except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"forksight: {error}", file=sys.stderr)
         return 1
     except (StopNow, KeyboardInterrupt):
         print("stopped before the run began", file=sys.stderr)
