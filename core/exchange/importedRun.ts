@@ -88,18 +88,19 @@ export function rolloutNotes(dumps: readonly RolloutDump[]): string[] {
   const unknown = total((dump) => dump.advantages.unknown);
   const skipped = total((dump) => dump.skipped);
   const summed = [...new Set(dumps.flatMap((dump) => dump.summed))];
+  const all = recorded + computed + unknown;
   const notes: string[] = [];
-  if (recorded + computed + unknown > 0)
+  if (all > 0)
     notes.push(
       "The rollouts come without tokens and entropies, and do not say whether they were cut off.",
     );
   if (computed > 0)
     notes.push(
-      `Advantages of ${computed} rollouts were computed here, within rollouts of the same prompt: (reward - mean) / (deviation + 1e-4).`,
+      `Advantages computed here: those of ${computed} of ${all} rollouts, within rollouts of the same prompt, as (reward - mean) / (deviation + 1e-4).`,
     );
   if (unknown > 0)
     notes.push(
-      `Advantages of ${unknown} rollouts are unknown and given as 0: no other rollout of their step has the same prompt.`,
+      `Advantages unknown, and given as 0: those of ${unknown} of ${all} rollouts, as no other of their step has the same prompt.`,
     );
   if (summed.length > 0)
     notes.push(
@@ -107,7 +108,7 @@ export function rolloutNotes(dumps: readonly RolloutDump[]): string[] {
     );
   if (skipped > 0)
     notes.push(
-      `${skipped} rows were left out: they lack a prompt, a completion or a reward that is a number.`,
+      `Rows left out for lack of a prompt, a completion or a reward that is a number: ${skipped}.`,
     );
   return notes;
 }

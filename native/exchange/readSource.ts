@@ -79,7 +79,7 @@ export function readSource(source: Source): ReadSource {
   );
   if (adapters.length < source.checkpoints.length)
     notes.push(
-      `${source.checkpoints.length - adapters.length} of ${source.checkpoints.length} checkpoints hold no LoRA adapter and were left where they are.`,
+      `Checkpoints without a LoRA adapter, left where they are: ${source.checkpoints.length - adapters.length} of ${source.checkpoints.length}.`,
     );
   const last = Math.max(metrics.at(-1)?.step ?? 0, ...rollouts.keys());
   const step = state?.step ?? last;
@@ -183,7 +183,7 @@ function jsonLines(file: string, notes: string[]): unknown[] {
   }
   if (bad > 0)
     notes.push(
-      `${bad} lines of ${basename(file)} are no JSON and were left out.`,
+      `Lines of ${basename(file)} left out, as they are no JSON: ${bad}.`,
     );
   return rows;
 }

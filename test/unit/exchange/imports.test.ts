@@ -171,8 +171,8 @@ describe("readRolloutDump", () => {
     }
     expect(lines[6]!.advantage).toBe(0);
     const said = rolloutNotes([dump]).join(" ");
-    expect(said).toMatch(/Advantages of 6 rollouts were computed here/);
-    expect(said).toMatch(/1 rollouts are unknown and given as 0/);
+    expect(said).toMatch(/computed here: those of 6 of 7 rollouts/);
+    expect(said).toMatch(/given as 0: those of 1 of 7/);
   });
 
   it("reads TRL's from JSON Lines and CSV alike, with its own advantages", () => {
