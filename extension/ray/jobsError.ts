@@ -48,7 +48,7 @@ export function errorOfAnswer(
       );
     case 404:
       return new JobsError(
-        `${could}: it knows no such thing (404). Is this the address of a Ray dashboard?${quoted}`,
+        `${could} (404).${quoted || " Is this the address of a Ray dashboard?"}`,
         "missing",
       );
     case 405:

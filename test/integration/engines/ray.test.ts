@@ -1,6 +1,6 @@
 /**
- * The engine "Ray cluster" with a real head of this machine: FORKSIGHT_RAY_PYTHON names a Python that has `ray[default]`,
- * `ray[train]` and what forksight_trl needs.
+ * The engine "Ray cluster" with a real cluster: FORKSIGHT_RAY_ADDRESS is its dashboard's, or FORKSIGHT_RAY_PYTHON names a
+ * Python for a head of this machine. Either has `ray[default]`, `ray[train]` and what forksight_trl needs.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -31,33 +31,26 @@ import {
 const PATIENCE = 600_000;
 
 const python = process.env["FORKSIGHT_RAY_PYTHON"] ?? "";
-if (python === "")
+const cluster = process.env["FORKSIGHT_RAY_ADDRESS"] ?? "";
+const isAtHand = python !== "" || cluster !== "";
+if (!isAtHand)
   console.log(
-    "The engine Ray is tested against a server of its own alone (test/unit/ray): FORKSIGHT_RAY_PYTHON names no Python that has ray[default], ray[train] and TRL.",
+    "The engine Ray is tested against a server of its own alone (test/unit/ray): FORKSIGHT_RAY_ADDRESS names no cluster, FORKSIGHT_RAY_PYTHON no Python that has ray[default], ray[train] and TRL.",
   );
 
-describe.skipIf(python === "")("the engine Ray, on a real head", () => {
+describe.skipIf(!isAtHand)("the engine Ray, on a real cluster", () => {
   let place: JobPlace;
-  let home: string;
+  /** Of a head that was started here. */
+  let home: string | undefined;
   const runs: PocketRun[] = [];
 
   beforeAll(async () => {
-    home = mkdtempSync(join(tmpdir(), "fr-"));
-    const port = await freePort();
-    const started = ray([
-      "start",
-      "--head",
-      ...["--port", String(await freePort())],
-      ...["--dashboard-host", "127.0.0.1", "--dashboard-port", String(port)],
-      ...["--num-cpus", "2", "--object-store-memory", "100000000"],
-      ...["--temp-dir", home, "--disable-usage-stats"],
-    ]);
-    expect(started.status, started.stdout + started.stderr).toBe(0);
+    const address = cluster || (await startHead());
     const client = new JobsClient({
-      address: readAddress(`http://127.0.0.1:${port}`)!,
+      address: readAddress(address)!,
       token: undefined,
     });
-    for (let tries = 60; ; tries--) {
+    for (let tries = 180; ; tries--) {
       try {
         console.log(`Ray ${await client.version()}`);
         break;
@@ -77,9 +70,9 @@ describe.skipIf(python === "")("the engine Ray, on a real head", () => {
   }, PATIENCE);
 
   afterAll(() => {
-    ray(["stop", "--force"]);
+    if (home !== undefined) ray(["stop", "--force"]);
     for (const { root } of runs) rmSync(root, { recursive: true, force: true });
-    rmSync(home, { recursive: true, force: true });
+    if (home !== undefined) rmSync(home, { recursive: true, force: true });
   });
 
   it(
@@ -126,6 +119,21 @@ describe.skipIf(python === "")("the engine Ray, on a real head", () => {
       expectWholeRun(folder, "ray", step + 2);
     },
   );
+
+  async function startHead(): Promise<string> {
+    home = mkdtempSync(join(tmpdir(), "fr-"));
+    const port = await freePort();
+    const started = ray([
+      "start",
+      "--head",
+      ...["--port", String(await freePort())],
+      ...["--dashboard-host", "127.0.0.1", "--dashboard-port", String(port)],
+      ...["--num-cpus", "2", "--object-store-memory", "100000000"],
+      ...["--temp-dir", home, "--disable-usage-stats"],
+    ]);
+    expect(started.status, started.stdout + started.stderr).toBe(0);
+    return `http://127.0.0.1:${port}`;
+  }
 
   async function launched(
     steps: number,
