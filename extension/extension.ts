@@ -221,8 +221,12 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRunFileLanguage(),
     training,
     dashboard,
-    registrar(failures)("openDashboard", (run?: unknown, selected?: unknown) =>
-      dashboard.open(run, selected),
+    registrar(failures)(
+      "openDashboard",
+      async (run?: unknown, selected?: unknown) => {
+        const [first] = await dashboard.open(run, selected);
+        if (first !== undefined) training.select(first);
+      },
     ),
     ...registerRunCommands(registrar(failures), {
       runs,

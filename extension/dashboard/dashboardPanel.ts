@@ -45,14 +45,18 @@ export class DashboardPanel
     ];
   }
 
-  /** The command "Open Dashboard": draws the runs that it is given, or that the user picks, over those already shown. */
-  async open(argument?: unknown, selected?: unknown): Promise<void> {
+  /** The command "Open Dashboard": draws the runs that it is given, or that the user picks, over those already shown, and returns their folders. */
+  async open(
+    argument?: unknown,
+    selected?: unknown,
+  ): Promise<readonly string[]> {
     const given = foldersOf(asPaths(argument), asPaths(selected));
     const folders = given.length > 0 ? given : await this.pick();
-    if (folders === undefined) return;
+    if (folders === undefined) return [];
     const { panel, session } = this.open_ ?? this.create();
     panel.reveal();
     await session.add(folders);
+    return folders;
   }
 
   /** Whether a visible dashboard shows this run. */

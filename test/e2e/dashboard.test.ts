@@ -175,7 +175,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
     expect(await page.locator("#name").innerText()).toBe("countdown-top20");
     const [reward] = await page.locator("#sparks b").allInnerTexts();
     expect(reward).toBe(rewardsOf("top20")[0]);
-    expect(await page.locator("#stop").isEnabled()).toBe(true);
+    expect(await page.locator("#stop").getAttribute("disabled")).toBeNull();
   });
 
   test("draws a second one over it, told apart by colour and by dash, and compares their settings", async () => {
@@ -315,7 +315,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
     await workbench.page.setViewportSize({ width: 460, height: 960 });
     const page = await dashboard();
     await workbench.until(
-      async () => ((await page.evaluate("innerWidth")) as number) < 430,
+      async () => (await page.evaluate<number>("innerWidth")) < 430,
       () => "the page is not narrow",
     );
     const overflow = await page.evaluate(
