@@ -1,10 +1,5 @@
 /** What was read of somebody else's run, as the files of a run folder. */
-import type {
-  MetricsLine,
-  RolloutLine,
-  RunDescription,
-  RunStatus,
-} from "../run/folder";
+import type { MetricsLine, RunDescription, RunStatus } from "../run/folder";
 import type { RolloutDump } from "./rolloutDump";
 
 /** What `engine` of run.json says of such a run. */
@@ -30,8 +25,8 @@ export interface ImportedRun {
   readonly ended: number;
   /** Ascending. */
   readonly metrics: readonly MetricsLine[];
-  /** By step. */
-  readonly rollouts: ReadonlyMap<number, readonly RolloutLine[]>;
+  /** Steps with rollouts. */
+  readonly rollouts: ReadonlySet<number>;
   /** Steps done, and steps that were to be done. */
   readonly step: number;
   readonly steps: number;
@@ -80,8 +75,10 @@ export function linesText(lines: readonly object[]): string {
 }
 
 /** What has to be said of dumped rollouts: a sentence each. */
-export function rolloutNotes(dumps: readonly RolloutDump[]): string[] {
-  const total = (of: (dump: RolloutDump) => number) =>
+export function rolloutNotes(
+  dumps: readonly Omit<RolloutDump, "steps">[],
+): string[] {
+  const total = (of: (dump: Omit<RolloutDump, "steps">) => number) =>
     dumps.reduce((sum, dump) => sum + of(dump), 0);
   const recorded = total((dump) => dump.advantages.recorded);
   const computed = total((dump) => dump.advantages.computed);

@@ -1,10 +1,13 @@
 /** Other trainers' runs become run folders of ours. Their own files are only read. */
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -23,8 +26,13 @@ import {
 } from "../../core/run/folder";
 import { safeName } from "../../core/run/names";
 import { readDescription } from "../../core/run/readFolder";
-import { sourcesAt } from "./importSources";
-import { type ReadSource, readSource } from "./readSource";
+import { type Source, sourcesAt } from "./importSources";
+import { type KeepRollouts, type ReadSource, readSource } from "./readSource";
+
+/** Before the process id, in the name of the folder that an import works in. */
+const SCRATCH = ".importing-";
+/** Lines made into one text, which has a limit. */
+const LINES_AT_ONCE = 256;
 
 /** What was made of one run. */
 export interface Imported {
@@ -59,7 +67,7 @@ export function importRuns(
   const failed: NotImported[] = [];
   for (const source of sourcesAt(path)) {
     try {
-      imported.push(writeRun(readSource(source), resolve(out), version));
+      imported.push(importOne(source, resolve(out), version));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       failed.push({ source: source.path, message });
@@ -72,28 +80,26 @@ export function importRuns(
   );
 }
 
-function writeRun(
-  { run, adapters }: ReadSource,
-  out: string,
-  version: string,
-): Imported {
-  const name = freeName(out, safeName(run.name), run.source);
+function importOne(source: Source, out: string, version: string): Imported {
+  const name = freeName(out, safeName(source.name), source.path);
   const folder = join(out, name);
+  removeAbandoned(out);
   // A folder deeper than runs are looked for, so that no half one shows.
-  const scratch = join(out, `.importing-${process.pid}`);
+  const scratch = join(out, `${SCRATCH}${process.pid}`);
   const fresh = join(scratch, name);
   const old = join(scratch, "old");
+  let read: ReadSource;
   try {
     mkdirSync(join(fresh, RUN_FOLDER.rollouts), { recursive: true });
     mkdirSync(join(fresh, RUN_FOLDER.checkpoints));
+    read = readSource(source, keeperOf(join(fresh, RUN_FOLDER.rollouts)));
+    const { run, adapters } = read;
     const write = (file: string, text: string) =>
       writeFileSync(join(fresh, file), text);
     const asJson = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
     write(RUN_FOLDER.run, asJson(descriptionOf(run, version)));
     write(RUN_FOLDER.status, asJson(statusOf(run)));
     write(RUN_FOLDER.metrics, linesText(run.metrics));
-    for (const [step, lines] of run.rollouts)
-      write(join(RUN_FOLDER.rollouts, rolloutsName(step)), linesText(lines));
     for (const { folder: from, step } of adapters) {
       const to = join(fresh, RUN_FOLDER.checkpoints, checkpointName(step));
       mkdirSync(to);
@@ -104,7 +110,9 @@ function writeRun(
     renameSync(fresh, folder);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+    removeIfEmpty(out);
   }
+  const { run, adapters } = read;
   return {
     folder,
     steps: run.step,
@@ -112,6 +120,46 @@ function writeRun(
     checkpoints: adapters.length,
     notes: run.notes,
   };
+}
+
+/** Appends to a step's file; groups of a second dump of the step are numbered on. */
+function keeperOf(folder: string): KeepRollouts {
+  const groups = new Map<number, number>();
+  return (step, lines) => {
+    const shift = groups.get(step) ?? 0;
+    const numbered = lines.map((one) => ({
+      ...one,
+      group: one.group + shift,
+    }));
+    groups.set(step, (numbered.at(-1)?.group ?? -1) + 1);
+    const file = join(folder, rolloutsName(step));
+    for (let i = 0; i < numbered.length; i += LINES_AT_ONCE)
+      appendFileSync(file, linesText(numbered.slice(i, i + LINES_AT_ONCE)));
+  };
+}
+
+/** What imports left that were killed. */
+function removeAbandoned(out: string): void {
+  if (!existsSync(out)) return;
+  for (const name of readdirSync(out)) {
+    if (!name.startsWith(SCRATCH)) continue;
+    const pid = Number(name.slice(SCRATCH.length));
+    if (pid === process.pid || !isProcess(pid))
+      rmSync(join(out, name), { recursive: true, force: true });
+  }
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** A name that is free, or that an earlier import of the same source has. */

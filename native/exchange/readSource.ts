@@ -29,7 +29,11 @@ import type { Source } from "./importSources";
 
 /** Node reads no more into one buffer. */
 const LARGEST = 2 ** 31 - 1;
+/** A text that is read as one. */
+const LONGEST_TEXT = 2 ** 28;
 const LINE_FEED = 10;
+
+type Told = Omit<RolloutDump, "steps">;
 
 /** A checkpoint's LoRA adapter in PEFT's format. */
 export interface PeftCheckpoint {
@@ -42,34 +46,27 @@ export interface ReadSource {
   readonly adapters: readonly PeftCheckpoint[];
 }
 
-/** @throws Error that names the file and what is wrong with it, or what to do with one that cannot be read here */
-export function readSource(source: Source): ReadSource {
+/** Takes the rollouts of a step as they are read, so that not all are in memory at once; of one step perhaps several times. */
+export type KeepRollouts = (
+  step: number,
+  lines: readonly RolloutLine[],
+) => void;
+
+/**
+ * @throws Error that names the file and what is wrong with it, or what to do with one that cannot be read here
+ */
+export function readSource(source: Source, keep: KeepRollouts): ReadSource {
   const notes: string[] = [];
   const scalars = source.events.flatMap((file) => eventsOf(file, notes));
   const state =
     source.state === undefined
       ? undefined
       : stateOf(source.state, timesOf(scalars), notes);
-  const dumps = source.dumps.map(({ file, step }) => ({
-    time: timeOf(file),
-    dump: dumpOf(file, step, notes),
-  }));
-  const read = dumps.flatMap(({ dump }) => dump ?? []);
-  const rollouts = new Map<number, readonly RolloutLine[]>();
-  for (const { steps } of read)
-    for (const [step, lines] of steps) {
-      const before = rollouts.get(step) ?? [];
-      const shift = (before.at(-1)?.group ?? -1) + 1;
-      const added = lines.map((one) => ({ ...one, group: one.group + shift }));
-      rollouts.set(step, [...before, ...added]);
-    }
+  const { rollouts, told, byRollouts } = readDumps(source, keep, notes);
   for (const file of source.parquets)
     if (!hasTwin(file, source)) notes.push(parquetNote(file));
   const logged = state?.metrics ?? metricsOfScalars(scalars);
-  const metrics =
-    logged.length > 0
-      ? logged
-      : dumps.flatMap(({ time, dump }) => metricsOfDump(time, dump));
+  const metrics = logged.length > 0 ? logged : byRollouts;
   if (logged.length === 0 && metrics.length > 0)
     notes.push("Rewards are means over the dumped rollouts.");
   if (metrics.length === 0 && rollouts.size === 0)
@@ -81,12 +78,12 @@ export function readSource(source: Source): ReadSource {
     notes.push(
       `Checkpoints without a LoRA adapter, left where they are: ${source.checkpoints.length - adapters.length} of ${source.checkpoints.length}.`,
     );
-  const last = Math.max(metrics.at(-1)?.step ?? 0, ...rollouts.keys());
+  const last = Math.max(metrics.at(-1)?.step ?? 0, ...rollouts);
   const step = state?.step ?? last;
   return {
     adapters,
     run: {
-      from: fromOf(scalars, state, read),
+      from: fromOf(scalars, state, told),
       name: source.name,
       source: source.path,
       ended: endOf(source),
@@ -95,7 +92,7 @@ export function readSource(source: Source): ReadSource {
       step,
       steps: state?.steps ?? step,
       model: adapters.map(({ folder }) => baseOf(folder)).find(Boolean),
-      notes: [...rolloutNotes(read), ...notes],
+      notes: [...rolloutNotes(told), ...notes],
     },
   };
 }
@@ -103,13 +100,34 @@ export function readSource(source: Source): ReadSource {
 function fromOf(
   scalars: readonly Scalar[],
   state: TrainerState | undefined,
-  dumps: readonly RolloutDump[],
+  dumps: readonly Told[],
 ): ImportedFrom {
   if (state !== undefined)
     return areTrls(state.metrics) || dumps.length > 0 ? "trl" : "transformers";
   const [first] = dumps;
   if (first !== undefined) return first.of;
   return areVerls(scalars.map(({ tag }) => tag)) ? "verl" : "tensorboard";
+}
+
+/** Dump by dump: what is told of each, and a line of metrics for each of its steps. */
+function readDumps(source: Source, keep: KeepRollouts, notes: string[]) {
+  const rollouts = new Set<number>();
+  const told: Told[] = [];
+  const byRollouts: MetricsLine[] = [];
+  for (const { file, step } of source.dumps) {
+    const dump = dumpOf(file, step, notes);
+    if (dump === undefined) continue;
+    const { steps, ...rest } = dump;
+    told.push(rest);
+    for (const [at, lines] of steps) {
+      keep(at, lines);
+      if (!rollouts.has(at))
+        byRollouts.push(metricsOfRollouts(at, timeOf(file), lines));
+      rollouts.add(at);
+    }
+  }
+  byRollouts.sort((a, b) => a.step - b.step);
+  return { rollouts, told, byRollouts };
 }
 
 function eventsOf(file: string, notes: string[]): readonly Scalar[] {
@@ -157,7 +175,7 @@ function dumpOf(
   notes: string[],
 ): RolloutDump | undefined {
   const rows = /\.csv$/i.test(file)
-    ? naming(file, () => readCsv(textOf(readWhole(file))))
+    ? naming(file, () => readCsv(textOf(readWhole(file, LONGEST_TEXT))))
     : jsonLines(file, notes);
   const dump = readRolloutDump(rows, step);
   if (dump === undefined)
@@ -186,15 +204,6 @@ function jsonLines(file: string, notes: string[]): unknown[] {
       `Lines of ${basename(file)} left out, as they are no JSON: ${bad}.`,
     );
   return rows;
-}
-
-function metricsOfDump(
-  time: number,
-  dump: RolloutDump | undefined,
-): MetricsLine[] {
-  return [...(dump?.steps ?? [])].map(([step, lines]) =>
-    metricsOfRollouts(step, time, lines),
-  );
 }
 
 /** Whether the same table is there in a format that can be read. */
@@ -239,10 +248,12 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-function readWhole(path: string): Uint8Array {
+function readWhole(path: string, most = LARGEST): Uint8Array {
   const { size } = statSync(path);
-  if (size > LARGEST)
-    throw new FormatError(`it has ${size} bytes, and at most 2 GB can be read`);
+  if (size > most)
+    throw new FormatError(
+      `it has ${size} bytes, and at most ${most} can be read: split it`,
+    );
   return readFileSync(path);
 }
 

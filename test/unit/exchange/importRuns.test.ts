@@ -1,4 +1,5 @@
 /** Import on disk: run folders that the window's own readers take, and sources that stay as they are. */
+import { spawnSync } from "node:child_process";
 import {
   cpSync,
   mkdirSync,
@@ -19,6 +20,8 @@ import {
   readRollouts,
   readStatus,
 } from "../../../core/run/readFolder";
+import { importCommand, parseImportCommand } from "../../../native/cli/import";
+import { UsageError } from "../../../native/cli/usageError";
 import { importRuns } from "../../../native/exchange/importRuns";
 
 const FIXTURES = fileURLToPath(
@@ -124,6 +127,47 @@ describe("importRuns", () => {
       join(out, "verl-2"),
     );
     expect(readdirSync(out).sort()).toEqual(["verl", "verl-2"]);
+  });
+
+  it("clears away what a killed import left, and nothing else", () => {
+    const gone = spawnSync(process.execPath, ["-e", ""]).pid;
+    for (const pid of [gone, process.ppid])
+      mkdirSync(join(out, `.importing-${pid}`, "half"), { recursive: true });
+    importRuns(join(source, "verl"), out, "1");
+    expect(readdirSync(out).sort()).toEqual(
+      [`.importing-${process.ppid}`, "verl"].sort(),
+    );
+  });
+
+  it("numbers the groups of a step's second dump on", () => {
+    const completions = join(source, "trl", "completions");
+    const first = text(completions, "completions_00001.jsonl");
+    writeFileSync(join(completions, "completions_00009.jsonl"), first);
+    importRuns(completions, out, "1");
+    const { lines } = readRollouts(
+      text(out, "trl-completions", "rollouts", "step-1.jsonl"),
+    );
+    expect(lines).toHaveLength(16);
+    const sizes = [0, 1, 2, 3].map(
+      (group) => lines.filter((line) => line.group === group).length,
+    );
+    expect(sizes).toEqual([4, 4, 4, 4]);
+  });
+
+  it("answers on the command line, for a person and as JSON", async () => {
+    const args = [join(source, "verl"), "--out", out];
+    const said = await importCommand(args, "1");
+    expect(said.split("\n")[0]).toBe(
+      `${join(out, "verl")}: 2 steps, 2 with rollouts, 0 checkpoints with an adapter`,
+    );
+    const json = await importCommand([...args, "--json"], "1");
+    expect(JSON.parse(json)).toMatchObject({
+      imported: [{ folder: join(out, "verl"), steps: 2, rollouts: 2 }],
+      failed: [],
+    });
+    expect(() => parseImportCommand([])).toThrow(/takes one path/);
+    expect(() => parseImportCommand(["a", "--in"])).toThrow(UsageError);
+    expect(parseImportCommand(["-h"]).kind).toBe("help");
   });
 
   it("takes single files", () => {
