@@ -31,6 +31,11 @@ function repository(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }
 
+/** Importing them would take as long as a step. */
+const PROBE = `
+import importlib.util, sys
+sys.exit(not all(importlib.util.find_spec(name) for name in ("trl", "peft", "gguf")))`;
+
 /** A Python with what python/ needs: FORKSIGHT_PYTHON, or the environment that npm test made. */
 function trlPython(): string | undefined {
   const candidates = [
@@ -40,8 +45,7 @@ function trlPython(): string | undefined {
   return candidates.find(
     (python) =>
       python !== undefined &&
-      spawnSync(python, ["-c", "import trl, peft, gguf"], { stdio: "ignore" })
-        .status === 0,
+      spawnSync(python, ["-c", PROBE], { stdio: "ignore" }).status === 0,
   );
 }
 

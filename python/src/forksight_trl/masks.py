@@ -10,6 +10,9 @@ from torch import Tensor
 
 from .settings import Mask
 
+# torch.quantile takes no more values.
+_QUANTILE_LIMIT = 1 << 24
+
 
 @dataclass(frozen=True)
 class PoolMask:
@@ -55,7 +58,7 @@ def pool_mask(entropy: Tensor, mask: Mask, seed: int) -> PoolMask:
 
 def quantile(values: Tensor, q: float) -> Tensor:
     """torch.quantile, also beyond its limit of 2^24 values."""
-    if values.numel() <= 1 << 24:
+    if values.numel() <= _QUANTILE_LIMIT:
         return torch.quantile(values, q)
     ordered = values.sort().values
     at = q * (values.numel() - 1)
