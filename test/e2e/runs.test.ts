@@ -208,6 +208,9 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     await workbench.openFile("short.forksight.yaml");
     await workbench.run("Forksight: Compare Arms...");
     // All and top are chosen already.
+    await workbench.page
+      .locator(".quick-input-list .monaco-list-row", { hasText: "the control" })
+      .waitFor();
     await workbench.press("Enter");
     await workbench.pick("One after another");
     await shows("short, all", "done");
