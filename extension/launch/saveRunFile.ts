@@ -108,15 +108,39 @@ async function write(
     );
     throw error;
   }
+  await reloaded(uri, text);
   return { file: uri.fsPath, text };
+}
+
+/** Milliseconds that an editor has to notice that its file has changed. */
+const RELOAD_LIMIT = 3000;
+
+/** Who reads the file through VS Code next, shall not read what an open editor still has of it. */
+async function reloaded(uri: vscode.Uri, text: string): Promise<void> {
+  const open = openDocument(uri);
+  if (open === undefined || open.getText() === text) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      changed.dispose();
+      resolve();
+    };
+    const timer = setTimeout(done, RELOAD_LIMIT);
+    const changed = vscode.workspace.onDidChangeTextDocument((event) => {
+      if (event.document === open && open.getText() === text) done();
+    });
+  });
+}
+
+function openDocument(uri: vscode.Uri): vscode.TextDocument | undefined {
+  return vscode.workspace.textDocuments.find(
+    (document) => document.uri.toString() === uri.toString(),
+  );
 }
 
 /** What an editor holds unsaved would be in conflict with what is written. */
 function refuseUnsaved(uri: vscode.Uri): void {
-  const open = vscode.workspace.textDocuments.find(
-    (document) => document.uri.toString() === uri.toString(),
-  );
-  if (open?.isDirty === true)
+  if (openDocument(uri)?.isDirty === true)
     throw new Error(
       `${path.basename(uri.fsPath)} has unsaved changes in an editor. Save or revert them there first.`,
     );

@@ -290,7 +290,7 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
       .locator(".codelens-decoration a", { hasText: "Open in form" })
       .first()
       .click();
-    await workbench.activeTab(/^arm$/u).waitFor();
+    await workbench.activeTab(/^\s*arm\s*$/u).waitFor();
     for (const [name, value] of SMALL) await input(name).fill(value);
     await isLaunchable(true);
     await panel.locator("#launch").click();
