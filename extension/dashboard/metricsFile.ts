@@ -116,7 +116,7 @@ export class MetricsFile {
    * Goes through a sampled file once, for the lines that only some steps have (evaluations) and for more of the others.
    * @param points rows in all, about
    */
-  async survey(points: number, signal: AbortSignal): Promise<void> {
+  async survey(points: number, signal?: AbortSignal): Promise<void> {
     if (this.isComplete) return;
     const found: Row[] = [];
     const { opened } = this;
@@ -124,7 +124,7 @@ export class MetricsFile {
     await this.withFile(async (file) => {
       const stride = this.end / points;
       let next = 0;
-      for (let at = 0; at < this.end && !signal.aborted;) {
+      for (let at = 0; at < this.end && signal?.aborted !== true;) {
         const bytes = await readRange(file, {
           start: at,
           end: Math.min(this.end, at + CHUNK),
@@ -150,7 +150,7 @@ export class MetricsFile {
         if (this.pace.isDue()) await this.pace.rest();
       }
     });
-    if (!signal.aborted && opened === this.opened)
+    if (signal?.aborted !== true && opened === this.opened)
       this.rows = mergeRows(this.rows, found);
   }
 

@@ -136,7 +136,7 @@ export class TrainingView
     } else {
       this.watched = new WatchedRun(run.folder, run, BUDGET);
       await this.watched.open();
-      await this.watched.survey(new AbortController().signal);
+      await this.watched.survey();
     }
     const head = this.watched.head();
     const told = JSON.stringify(head);

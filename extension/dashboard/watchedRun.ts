@@ -64,7 +64,10 @@ export class WatchedRun {
     let result: readonly Row[] | "all" = [];
     await this.guarded(async () => {
       const tail = await this.metrics.tail();
-      if (tail.kind === "replaced") result = "all";
+      if (tail.kind === "replaced") {
+        await this.metrics.survey(this.budget.full);
+        result = "all";
+      }
       if (tail.kind !== "grown") return;
       result = tail.rows;
       if (this.metrics.rows.length <= this.budget.most) return;
@@ -74,7 +77,7 @@ export class WatchedRun {
     return result;
   }
 
-  survey(signal: AbortSignal): Promise<void> {
+  survey(signal?: AbortSignal): Promise<void> {
     return this.guarded(() => this.metrics.survey(this.budget.full, signal));
   }
 

@@ -272,3 +272,5 @@ cards.onDrawn = () => {
   scrollWanted = 0;
 };
 host.post({ type: "ready" });
+if (model.state.range !== null)
+  host.post({ type: "range", range: model.state.range });

@@ -118,7 +118,7 @@ describe("a large file", () => {
 
   it("yields every evaluation once it was gone through", async () => {
     const metrics = await opened(file(text), 60);
-    await metrics.survey(200, new AbortController().signal);
+    await metrics.survey(200);
     const evaluated = metrics.rows.filter(
       (row) => "eval/validation/accuracy" in row.line,
     );
@@ -151,7 +151,7 @@ describe("a large file", () => {
 
   it("without a single line break harms nothing", async () => {
     const metrics = await opened(file("x".repeat(5 << 20)), 60);
-    await metrics.survey(100, new AbortController().signal);
+    await metrics.survey(100);
     expect(stepsOf(metrics)).toEqual([]);
   });
 });
