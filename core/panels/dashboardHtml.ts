@@ -1,15 +1,5 @@
-/** The page of the dashboard: its security policy and its skeleton. The script fills it. */
-
-export interface DashboardPage {
-  /** Fresh for each page; the one script that may run carries it. */
-  readonly nonce: string;
-  /** `webview.asWebviewUri` of dist/webview/dashboard.js. */
-  readonly scriptUri: string;
-  /** `webview.asWebviewUri` of dist/webview/dashboard.css. */
-  readonly styleUri: string;
-  /** `webview.cspSource` */
-  readonly cspSource: string;
-}
+/** The page of the dashboard as a skeleton. The script fills it. */
+import { page, type PageParts } from "./page";
 
 /** Ids of the elements that the script looks up. */
 export const DASHBOARD_IDS = {
@@ -41,28 +31,12 @@ export const DASHBOARD_IDS = {
   announcer: "announcer",
 } as const;
 
-export function dashboardHtml(page: DashboardPage): string {
+export function dashboardHtml(parts: PageParts): string {
   const id = DASHBOARD_IDS;
-  // The control library looks for the nonce in a meta element of that name.
-  const policy = [
-    "default-src 'none'",
-    `style-src ${page.cspSource} 'nonce-${page.nonce}'`,
-    `script-src 'nonce-${page.nonce}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${attribute(policy)}">
-<meta property="csp-nonce" content="${attribute(page.nonce)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Training</title>
-<link rel="stylesheet" href="${attribute(page.styleUri)}">
-</head>
-<body>
-<header class="bar" aria-label="Dashboard">
+  return page(
+    parts,
+    "Training",
+    `<header class="bar" aria-label="Dashboard">
 <div class="tools">
 <vscode-button id="${id.chooseRuns}" appearance="secondary" aria-haspopup="dialog">Runs...</vscode-button>
 <label class="slider">Smoothing<input id="${id.smoothing}" type="range" min="0" max="0.99" step="0.01"><output id="${id.smoothingValue}" for="${id.smoothing}"></output></label>
@@ -94,15 +68,6 @@ export function dashboardHtml(page: DashboardPage): string {
 <details id="${id.other}" hidden><summary id="${id.otherSummary}">Other metrics</summary>
 <section id="${id.otherCharts}" class="grid" aria-label="Other metrics"></section></details>
 </main>
-<p id="${id.announcer}" class="unseen" role="status"></p>
-<script nonce="${attribute(page.nonce)}" src="${attribute(page.scriptUri)}"></script>
-</body>
-</html>`;
-}
-
-function attribute(value: string): string {
-  return value
-    .replaceAll("&", "&amp;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("<", "&lt;");
+<p id="${id.announcer}" class="unseen" role="status"></p>`,
+  );
 }

@@ -1,5 +1,5 @@
-/** The page of the view "Training": its security policy and its skeleton. The script fills it. */
-import type { DashboardPage } from "./dashboardHtml";
+/** The page of the view "Training" as a skeleton. The script fills it. */
+import { page, type PageParts } from "./page";
 
 /** Ids of the elements that the script looks up. */
 export const TRAINING_IDS = {
@@ -17,28 +17,12 @@ export const TRAINING_IDS = {
   open: "open",
 } as const;
 
-export function trainingHtml(page: DashboardPage): string {
+export function trainingHtml(parts: PageParts): string {
   const id = TRAINING_IDS;
-  // The control library looks for the nonce in a meta element of that name.
-  const policy = [
-    "default-src 'none'",
-    `style-src ${page.cspSource} 'nonce-${page.nonce}'`,
-    `script-src 'nonce-${page.nonce}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${attribute(policy)}">
-<meta property="csp-nonce" content="${attribute(page.nonce)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Training</title>
-<link rel="stylesheet" href="${attribute(page.styleUri)}">
-</head>
-<body>
-<section id="${id.nothing}" hidden>
+  return page(
+    parts,
+    "Training",
+    `<section id="${id.nothing}" hidden>
 <p>A run shows here while it trains.</p>
 <vscode-button id="${id.newRun}">New Training Run</vscode-button>
 </section>
@@ -52,15 +36,6 @@ export function trainingHtml(page: DashboardPage): string {
 <vscode-button id="${id.open}">Open Dashboard</vscode-button>
 <vscode-button id="${id.stop}" appearance="secondary">Stop</vscode-button>
 </div>
-</main>
-<script nonce="${attribute(page.nonce)}" src="${attribute(page.scriptUri)}"></script>
-</body>
-</html>`;
-}
-
-function attribute(value: string): string {
-  return value
-    .replaceAll("&", "&amp;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("<", "&lt;");
+</main>`,
+  );
 }
