@@ -17,9 +17,26 @@ import { median, type Bench, type BenchRow } from "./measure";
 
 const MODEL = repository("models/pocket.gguf");
 const DATA = repository("samples/data/countdown-train.jsonl");
-/** 64 rollouts of 192 tokens, the defaults of a run file. */
-const [PROMPTS, GROUP, TOKENS, RANK, RHO] = [8, 8, 192, 16, 0.2];
+const [PROMPTS, GROUP, RANK, RHO] = [8, 8, 16, 0.2];
 const ROUNDS = 3;
+
+/** What a step's completions are. */
+interface Lengths {
+  readonly what: string;
+  /** Longest completion, tokens. */
+  readonly tokens: number;
+  /** Whether a completion goes on to the full length, so that both sides have the same work to the token. */
+  readonly full: boolean;
+}
+
+const LENGTHS: readonly Lengths[] = [
+  { what: "rollouts of 192 tokens each", tokens: 192, full: true },
+  {
+    what: "rollouts as they end, at most 440 tokens",
+    tokens: 440,
+    full: false,
+  },
+];
 
 /** Milliseconds of processor time. */
 interface Step {
@@ -49,7 +66,7 @@ function trlPython(): string | undefined {
   );
 }
 
-async function embedded(folder: string) {
+async function embedded(folder: string, { tokens, full }: Lengths) {
   const settings = runSettings.parse({
     model: MODEL,
     data: { train: DATA },
@@ -57,7 +74,7 @@ async function embedded(folder: string) {
     rollout: {
       promptsPerStep: PROMPTS,
       groupSize: GROUP,
-      maxTokens: TOKENS,
+      maxTokens: tokens,
     },
     mask: { rho: RHO },
     parallel: PROMPTS * GROUP,
@@ -72,11 +89,12 @@ async function embedded(folder: string) {
     () => undefined,
     signal,
   );
-  // Every completion has the full length, so that both sides have the same work.
-  const policy: Policy = {
-    ...opened.policy,
-    tokenizer: { ...opened.policy.tokenizer, stopIds: [] },
-  };
+  const policy: Policy = full
+    ? {
+        ...opened.policy,
+        tokenizer: { ...opened.policy.tokenizer, stopIds: [] },
+      }
+    : opened.policy;
   const stream = new ProblemStream(problems, settings.seed);
   const random = seeded(1);
   const adapter = join(folder, "adapter.gguf");
@@ -115,13 +133,14 @@ function processorTime(): number {
   return (user + system) / 1000;
 }
 
-async function trl(python: string) {
+async function trl(python: string, { tokens, full }: Lengths) {
   const shape = {
     model: MODEL,
     data: DATA,
     prompts: PROMPTS,
     group: GROUP,
-    tokens: TOKENS,
+    tokens,
+    full,
     rank: RANK,
     rho: RHO,
     threads: 1,
@@ -158,13 +177,42 @@ async function trl(python: string) {
   };
 }
 
-function row(what: string, ours: number, theirs: number): BenchRow {
+function row(
+  part: string,
+  { what }: Lengths,
+  ours: number,
+  theirs: number,
+): BenchRow {
   return {
-    what: `${what} against TRL's, pocket model, ${PROMPTS} x ${GROUP} rollouts of ${TOKENS} tokens, one thread`,
+    what: `${part} against TRL's, pocket model, ${PROMPTS} x ${GROUP} ${what}, one thread`,
     measured: `${(ours / theirs).toFixed(2)} of its processor time (${Math.round(ours)} against ${Math.round(theirs)} ms)`,
     goal: "at most 0.20",
     met: ours / theirs <= 0.2,
   };
+}
+
+async function compared(python: string, lengths: Lengths): Promise<BenchRow[]> {
+  const folder = mkdtempSync(join(tmpdir(), "forksight-bench-"));
+  const [ours, theirs] = [
+    await embedded(folder, lengths),
+    await trl(python, lengths),
+  ];
+  const times: [Step, Step][] = [];
+  // The first round warms both up.
+  for (let round = 0; round <= ROUNDS; round++)
+    times.push([await ours.step(), await theirs.step()]);
+  ours.free();
+  theirs.free();
+  rmSync(folder, { recursive: true, force: true });
+  const of = (side: 0 | 1, part: (step: Step) => number) =>
+    median(times.slice(1).map((pair) => part(pair[side])));
+  return (
+    [
+      ["a whole step", (step: Step) => step.rollout + step.update],
+      ["its rollouts", (step: Step) => step.rollout],
+      ["its update", (step: Step) => step.update],
+    ] as const
+  ).map(([name, part]) => row(name, lengths, of(0, part), of(1, part)));
 }
 
 const bench: Bench = {
@@ -177,24 +225,10 @@ const bench: Bench = {
       );
       return [];
     }
-    const folder = mkdtempSync(join(tmpdir(), "forksight-bench-"));
-    const [ours, theirs] = [await embedded(folder), await trl(python)];
-    const times: [Step, Step][] = [];
-    // The first round warms both up.
-    for (let round = 0; round <= ROUNDS; round++)
-      times.push([await ours.step(), await theirs.step()]);
-    ours.free();
-    theirs.free();
-    rmSync(folder, { recursive: true, force: true });
-    const of = (side: 0 | 1, part: (step: Step) => number) =>
-      median(times.slice(1).map((pair) => part(pair[side])));
-    return (
-      [
-        ["a whole step", (step: Step) => step.rollout + step.update],
-        ["its rollouts", (step: Step) => step.rollout],
-        ["its update", (step: Step) => step.update],
-      ] as const
-    ).map(([what, part]) => row(what, of(0, part), of(1, part)));
+    const rows: BenchRow[] = [];
+    for (const lengths of LENGTHS)
+      rows.push(...(await compared(python, lengths)));
+    return rows;
   },
 };
 

@@ -1,10 +1,10 @@
 """Whole steps of TRL's GRPOTrainer, to hold the embedded trainer against (test/bench/trl.bench.ts starts it).
 
-Usage: PYTHONPATH=python/src python trl_step.py '{"model": .., "data": .., "prompts": .., "group": .., "tokens": .., "rank": ..,
-"threads": .., "rho": ..}'
+Usage: PYTHONPATH=python/src python trl_step.py '{"model": .., "data": .., "prompts": .., "group": .., "tokens": .., "full": ..,
+"rank": .., "threads": .., "rho": ..}'
 Prints "ready", then for each line on stdin trains one step and prints {"rollout": .., "update": ..}: milliseconds of
-processor time. TRL as it comes: its own generation by transformers, its own mask and loss, all rollouts in one batch. Every
-completion has the full length, and rewards are drawn, so that each step has the same work on both sides.
+processor time. TRL as it comes: its own generation by transformers, its own mask and loss, all rollouts in one batch. With
+`full` every completion has the full length. Rewards are drawn, so that every group bears a gradient on both sides.
 """
 
 import json
@@ -36,7 +36,8 @@ class Timed(GRPOTrainer):
         before = time.process_time()
         output = super()._generate_and_score_completions(inputs)
         rollout_seconds = time.process_time() - before
-        assert output["completion_ids"].shape == (shape["prompts"] * shape["group"], shape["tokens"])
+        if shape["full"]:
+            assert output["completion_ids"].shape == (shape["prompts"] * shape["group"], shape["tokens"])
         return output
 
 
@@ -68,7 +69,7 @@ with tempfile.TemporaryDirectory() as scratch:
             per_device_train_batch_size=count,
             num_generations=shape["group"],
             max_completion_length=shape["tokens"],
-            generation_kwargs={"min_new_tokens": shape["tokens"]},
+            generation_kwargs={"min_new_tokens": shape["tokens"] if shape["full"] else 1},
             loss_type="dapo",
             epsilon_high=0.28,
             beta=0.0,
