@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", OMP_NUM_THREADS="1")
+os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POCKET = REPOSITORY / "models" / "pocket.gguf"

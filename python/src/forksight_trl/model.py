@@ -53,16 +53,19 @@ def choose_device(settings: Settings, processes: int) -> Device:
     return Device(kind, bf16, f"on {kind}, {'bfloat16' if bf16 else 'float32'}")
 
 
-def allow_network(model: str) -> None:
+def prepare_environment(model: str) -> None:
     """Nothing is fetched unless the run file names a model by its Hugging Face id; nothing is reported in any case.
 
-    Before transformers is imported.
+    Sets what the libraries read when they are imported, so it comes before the first import of torch.
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Progress is in status.json.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    # PyTorch's threads else spin while they wait for each other: beside other work on the same cores, small models then
+    # take tens of times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not is_hub_id(model):
         os.environ["HF_HUB_OFFLINE"] = "1"
 

@@ -16,7 +16,7 @@ from .describe import check_unchanged, describe_run
 from .errors import RunError
 from .lock import locked
 from .mapping import check_expressible
-from .model import allow_network, resolve_model
+from .model import prepare_environment, resolve_model
 from .run_file import Override, check_settings, read_run_file
 from .run_folder import RunFolder
 from .session import Session, ending, read_data
@@ -51,7 +51,7 @@ def resume_run(path: Path, steps: int | None = None, trust_rewards: bool = False
     description = folder.description()
     settings = resumed_settings(description, folder.path, steps)
     check_startable(settings, trust_rewards)
-    allow_network(settings.model)
+    prepare_environment(settings.model)
 
     def begin(processes: int) -> None:
         check_unchanged(description)
@@ -95,7 +95,7 @@ def processes_of(settings: Settings) -> int:
 
 
 def _with_local_model(settings: Settings) -> Settings:
-    allow_network(settings.model)
+    prepare_environment(settings.model)
     model = resolve_model(settings.model)
     return settings_of({**settings.raw, "model": model})
 
