@@ -15,7 +15,7 @@ export function smoothed(
   let missing = 1;
   for (let i = 0; i < values.length; i++) {
     const gap = i === 0 ? 1 : Math.max(1, steps[i]! - steps[i - 1]!);
-    const kept = weight ** gap;
+    const kept = gap === 1 ? weight : weight ** gap;
     average = kept * average + (1 - kept) * values[i]!;
     missing *= kept;
     result[i] = average / (1 - missing);

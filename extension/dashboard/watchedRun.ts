@@ -27,9 +27,9 @@ const WHOLE_BYTES = 24 << 20;
 export function budgetFor(runs: number): Budget {
   const share = (total: number, from: number, to: number) =>
     Math.max(from, Math.min(to, Math.floor(total / Math.max(1, runs))));
-  const full = share(FULL_ROWS, 300, 1000);
+  const full = share(FULL_ROWS, 300, 600);
   return {
-    first: share(FIRST_ROWS, 60, 400),
+    first: share(FIRST_ROWS, 60, 300),
     full,
     whole: share(WHOLE_BYTES, 1 << 16, 2 << 20),
     most: 4 * full,
