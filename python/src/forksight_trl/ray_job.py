@@ -162,10 +162,15 @@ def _work(config: dict[str, Any]) -> None:
     notes: list[str] = []
     stream = FolderStream(folder, order.since, settings.checkpoints.every, not order.storage, notes.append)
 
+    asked = threading.Event()
+
     def send(last: bool = False) -> None:
-        if ray.get(relay.put.remote([*stream.poll(last), *notes])):
-            (folder / "stop").touch()
+        stop = ray.get(relay.put.remote([*stream.poll(last), *notes]))
         notes.clear()
+        # Once: the trainer removes the request when it has heard it.
+        if stop and not asked.is_set():
+            asked.set()
+            (folder / "stop").touch()
 
     with Sending(send):
         _train(order, folder, package)
