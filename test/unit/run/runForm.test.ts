@@ -81,15 +81,15 @@ describe("form and run file", () => {
   it("what the form writes is read back as the settings that it was checked as", () => {
     const random = seeded(5);
     let held = 0;
-    for (let n = 0; n < 1500; n++) {
+    for (let n = 0; n < 500; n++) {
       const { settings, written } = checkForm(randomForm(random));
       if (settings === undefined) continue;
       held += 1;
       expect(settingsOf(writeRunFile(written))).toEqual(settings);
       expect(settingsOf(writeRunFile(written, SAMPLE))).toEqual(settings);
     }
-    expect(held).toBeGreaterThan(100);
-  });
+    expect(held).toBeGreaterThan(30);
+  }, 30_000);
 
   it("a file's settings go through the form unchanged", () => {
     const settings = settingsOf(SAMPLE);
