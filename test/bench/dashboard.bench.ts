@@ -150,8 +150,7 @@ async function drawn({ page }: PageHost): Promise<void> {
 /** Asks for the milliseconds of processor time that the page's thread has spent in tasks. */
 async function processorTime(page: Page): Promise<() => Promise<number>> {
   const tools = await page.context().newCDPSession(page);
-  await tools.send("Performance.setTimeDomain", { timeDomain: "threadTicks" });
-  await tools.send("Performance.enable");
+  await tools.send("Performance.enable", { timeDomain: "threadTicks" });
   return async () => {
     const { metrics } = await tools.send("Performance.getMetrics");
     return 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value;
