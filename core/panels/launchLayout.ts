@@ -1,5 +1,5 @@
 /** How the launch panel lays out the settings of a run: which are shown first, and what the others are gathered under. */
-import type { EngineName } from "../run/settings";
+import type { EngineName } from "../run/engineSettings";
 
 export interface FormSection {
   readonly id: string;

@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import type { FormValues } from "../run/runForm";
-import { ENGINES } from "../run/settings";
+import { ENGINES } from "../run/engineSettings";
 
 const setRow = z.object({ name: z.string(), path: z.string() }).readonly();
 const formValues = z

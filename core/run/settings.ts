@@ -5,6 +5,7 @@
  * Defaults are the paper's ([80/20] section 5.2) where they do not depend on size, and scaled to a small model where they do.
  */
 import { z } from "zod";
+import { ENGINES, ray, trl } from "./engineSettings";
 
 const count = (from = 1, to = 1e9) => z.number().int().min(from).max(to);
 const share = z.number().min(0).max(1);
@@ -304,48 +305,6 @@ const checkpoints = z.strictObject({
       "Kept checkpoints; older ones are deleted. TRL: `save_total_limit`.",
     ),
 });
-
-const trl = z.strictObject({
-  processes: count(1, 1024)
-    .default(1)
-    .describe(
-      "Processes on this machine, by torchrun; each takes its share of a step's rollouts. torchrun: `--nproc_per_node`.",
-    ),
-  precision: z
-    .enum(["auto", "float32", "bfloat16"])
-    .default("auto")
-    .describe(
-      "auto: bfloat16 on a GPU that has it, else float32. TRL: `bf16`.",
-    ),
-  vllm: z
-    .boolean()
-    .default(false)
-    .describe(
-      "Sample rollouts with vLLM where it is installed. TRL: `use_vllm`.",
-    ),
-  tensorboard: z
-    .boolean()
-    .default(false)
-    .describe("Also write TensorBoard event files into the run folder."),
-});
-
-const ray = z.strictObject({
-  workers: count(1, 4096)
-    .default(1)
-    .describe(
-      "Processes on the cluster. Ray Train: `ScalingConfig.num_workers`.",
-    ),
-  cpusPerWorker: count(1, 4096)
-    .default(1)
-    .describe("Ray Train: `resources_per_worker`, `CPU`."),
-  gpusPerWorker: count(0, 64)
-    .default(0)
-    .describe("Ray Train: `resources_per_worker`, `GPU`."),
-});
-
-/** What trains. */
-export const ENGINES = ["embedded", "trl", "ray"] as const;
-export type EngineName = (typeof ENGINES)[number];
 
 /** A run file, checked. */
 export const runSettings = z

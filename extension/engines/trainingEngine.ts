@@ -1,6 +1,6 @@
 import type * as vscode from "vscode";
 import type { Override } from "../../core/run/runFile";
-import type { EngineName } from "../../core/run/settings";
+import type { EngineName } from "../../core/run/engineSettings";
 
 /** Whether an engine can train here, and if not, what is missing. */
 export type Availability =

@@ -1,6 +1,6 @@
 /** What the view says of a run, without VS Code. */
 import { duration } from "../../core/run/duration";
-import { ENGINES } from "../../core/run/settings";
+import { ENGINES } from "../../core/run/engineSettings";
 import { escapeMarkdown, shortened, visibleText } from "../inspect/visibleText";
 import { isLive, isResumable, type Run, type ShownState } from "./run";
 

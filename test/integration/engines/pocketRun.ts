@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { EngineName } from "../../../core/run/settings";
+import type { EngineName } from "../../../core/run/engineSettings";
 import {
   readDescription,
   readMetrics,
