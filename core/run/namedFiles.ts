@@ -1,4 +1,5 @@
 import { isMap, isScalar, parseDocument } from "yaml";
+import { readsLikeHubId } from "./runPaths";
 import { PATH_FIELDS } from "./settingFields";
 
 /** A file that a run file names, and where in it. */
@@ -7,6 +8,8 @@ export interface NamedFile {
   readonly field: string;
   /** As written; relative to the run file. */
   readonly path: string;
+  /** Where it is no file here, it is a model's id on Hugging Face. */
+  readonly mayBeHubId: boolean;
   /** UTF-16 offsets in the run file's text. */
   readonly start: number;
   readonly end: number;
@@ -16,12 +19,16 @@ export interface NamedFile {
 export function namedFiles(text: string): NamedFile[] {
   const document = parseDocument(text);
   if (document.errors.length > 0) return [];
+  const engine = document.get("engine");
   const at = (names: readonly string[]): NamedFile[] => {
     const node = document.getIn(names, true);
     if (!isScalar(node) || typeof node.value !== "string" || !node.range)
       return [];
     const [start, end] = node.range;
-    return [{ field: names.join("."), path: node.value, start, end }];
+    const field = names.join(".");
+    const mayBeHubId =
+      field === "model" && readsLikeHubId({ engine, model: node.value });
+    return [{ field, path: node.value, mayBeHubId, start, end }];
   };
   const held = document.getIn(["data", "eval"]);
   const sets = isMap(held)

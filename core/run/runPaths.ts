@@ -1,6 +1,20 @@
 /** The files that a run's settings name. */
 
-interface NamesFiles {
+/** A Hugging Face model's id, `owner/name`; forksight_trl/run_file.py has the same. */
+const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+
+/** Whether `model` is a Hugging Face id where no such file is there: the embedded engine knows none. */
+export function readsLikeHubId({ engine, model }: NamesFiles): boolean {
+  return (
+    (engine === "trl" || engine === "ray") &&
+    typeof model === "string" &&
+    HUB_ID.test(model) &&
+    !model.endsWith(".gguf")
+  );
+}
+
+export interface NamesFiles {
+  readonly engine?: unknown;
   readonly model?: unknown;
   readonly data?: unknown;
   readonly reward?: unknown;

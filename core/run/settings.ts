@@ -326,7 +326,7 @@ export const runSettings = z
       .optional()
       .describe("For the engine ray: what the job asks of the cluster."),
     model: path.describe(
-      "Base model: a GGUF file; for the engines trl and ray also a Hugging Face folder. Paths are relative to this file.",
+      "Base model: a GGUF file; for the engines trl and ray also a Hugging Face folder or id. Paths are relative to this file.",
     ),
     adapter: adapter.prefault({}).describe("LoRA."),
     data: data.describe("Training and held-out data."),

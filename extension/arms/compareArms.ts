@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 import { stringify } from "yaml";
 import { ARMS } from "../../core/run/arms";
-import { mapPaths } from "../../core/run/runPaths";
+import { absolutePaths } from "../runFiles/absolutePaths";
 import { openDashboard, runFileOf } from "../runs/launchRunFile";
 import { freshFolder, type Launcher } from "../runs/launcher";
 import { armFolder, type Comparison } from "./comparison";
@@ -30,7 +30,7 @@ export async function compareArms(
   // A copy: who edits the run file while an arm waits would compare apples and oranges.
   const shared = join(folder, SHARED_FILE);
   const from = dirname(runFile.fsPath);
-  const absolute = mapPaths(settings, (path) => resolve(from, path));
+  const absolute = absolutePaths(settings, from);
   await mkdir(folder, { recursive: true });
   await writeFile(
     shared,

@@ -2,6 +2,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { mapPaths } from "../../core/run/runPaths";
 import type { WrittenSettings } from "../../core/run/runForm";
+import { absolutePaths } from "../runFiles/absolutePaths";
 
 /** The folder that a relative path in the form counts from: the workspace's, else the run file's. */
 export function formRoot(file: string): string | undefined {
@@ -27,8 +28,8 @@ export function shownPaths(
 ): WrittenSettings {
   const folder = path.dirname(file);
   const root = formRoot(file);
-  return mapPaths(settings, (one) =>
-    shownPath(path.resolve(folder, one), root),
+  return mapPaths(absolutePaths(settings, folder), (one) =>
+    shownPath(one, root),
   );
 }
 
@@ -37,9 +38,7 @@ export function typedPaths(
   settings: WrittenSettings,
   root: string | undefined,
 ): WrittenSettings {
-  return mapPaths(settings, (one) =>
-    root === undefined ? one : path.resolve(root, one),
-  );
+  return root === undefined ? settings : absolutePaths(settings, root);
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   trainingCheck,
 } from "../../core/tasks/dataSet";
 import { counted } from "../counted";
+import { namesHubModel } from "../runFiles/absolutePaths";
 import { typedPaths } from "./formPaths";
 import { type DataSetRead, readDataSet } from "./readDataSet";
 import type { Prompts, RunEstimate } from "./runEstimate";
@@ -36,8 +37,11 @@ export class RunFacts {
     signal: AbortSignal,
   ): Promise<LaunchFacts> {
     const written = typedPaths(checkForm(values).written, root);
+    const isHubModel = namesHubModel(written, root ?? "");
     const problems = [
-      ...(await fileProblem(written, "model", values["engine"] !== "embedded")),
+      ...(isHubModel
+        ? []
+        : await fileProblem(written, "model", values["engine"] !== "embedded")),
       ...(await fileProblem(written, "reward.file", false)),
     ];
     const data = await this.previews(written, values, signal);

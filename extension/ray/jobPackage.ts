@@ -5,6 +5,7 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { Zip, ZipPassThrough } from "fflate";
 import type { HashedFile } from "../../core/run/folder";
+import { readsLikeHubId } from "../../core/run/runPaths";
 import type { RunSettings } from "../../core/run/settings";
 
 /** Bytes of a run's own files that are uploaded at most; Ray refuses packages of 500 MB. */
@@ -18,9 +19,6 @@ export const RESUMED = "resumed";
 
 /** A date that the zip format has, so that the same files give the same package. */
 const FIXED_DATE = new Date(2020, 0, 1);
-
-/** A Hugging Face model's name, `owner/name`. */
-const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** Files of a run, by their names in the package. */
 export interface JobFiles {
@@ -54,7 +52,7 @@ export async function planFiles(
   ): Promise<string> => {
     const files = await filesOf(file);
     if (files === undefined) {
-      if (field === "model" && HUB_NAME.test(asWritten)) return asWritten;
+      if (field === "model" && readsLikeHubId(written)) return asWritten;
       if (path.isAbsolute(asWritten)) {
         remote.push(file);
         return file;

@@ -114,7 +114,7 @@ async function missingFiles(
       () => true,
       () => false,
     );
-    if (isThere) return [];
+    if (isThere || named.mayBeHubId) return [];
     const range = new vscode.Range(
       document.positionAt(named.start),
       document.positionAt(named.end),

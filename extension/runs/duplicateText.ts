@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { isAbsolute, relative } from "node:path";
 import { mapPaths } from "../../core/run/runPaths";
 import { writeRunFile } from "../../core/run/writeRunFile";
 
@@ -13,6 +13,9 @@ export function duplicateText(
   folder: string,
   previous?: string,
 ): string {
-  const nearby = mapPaths(settings, (path) => relative(folder, path) || path);
+  const nearby = mapPaths(settings, (path) =>
+    // What is not absolute is a model's id on Hugging Face.
+    isAbsolute(path) ? relative(folder, path) || path : path,
+  );
   return writeRunFile(nearby, previous);
 }

@@ -13,6 +13,7 @@ from forksight_trl import mapping
 from forksight_trl.data import problem_order, read_problems
 from forksight_trl.errors import RunError
 from forksight_trl.mapping import check_expressible, plan_batches
+from forksight_trl.model import resolve_model
 from forksight_trl.run_file import parse_override, read_run_file
 from forksight_trl.run_folder import json_text
 from forksight_trl.schema import run_schema
@@ -148,3 +149,23 @@ def test_typed_settings_know_every_setting_of_the_schema():
     typed = settings_of(raw)
     assert set(raw) - {"name"} <= {"".join([w if i == 0 else w.title() for i, w in enumerate(n.split("_"))])
                                    for n in vars(typed)}  # fmt: skip
+
+
+def test_a_hugging_face_id_that_cannot_be_fetched_is_said_in_one_line_and_soon(monkeypatch):
+    asked = []
+
+    def unreachable(_api, model: str, timeout: float):
+        asked.append((model, timeout))
+        raise OSError("no answer\n\nfrom the Hub")
+
+    def not_here(model: str, local_files_only: bool, **_rest):
+        assert local_files_only
+        raise FileNotFoundError(model)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", not_here)
+    with pytest.raises(RunError, match=r"^model: owner/name .* no answer from the Hub\. Check [^\n]*$"):
+        resolve_model("owner/name")
+    ((model, limit),) = asked
+    assert model == "owner/name"
+    assert 0 < limit <= 30

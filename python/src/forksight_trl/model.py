@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+# Seconds within which Hugging Face has to answer.
+_ANSWER = 10.0
+_MODEL_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
 # Texts that end a turn in the chat templates of common models, as native/trainer/llamaPolicy.ts has them.
 TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
@@ -76,17 +81,32 @@ def is_hub_id(model: str) -> bool:
 
 
 def resolve_model(model: str) -> str:
-    """An absolute path; a Hugging Face id is fetched first."""
+    """An absolute path; a Hugging Face id is fetched first, or what was fetched before serves where nothing answers.
+
+    Raises RunError where neither can be had.
+    """
     if not is_hub_id(model):
         if not Path(model).exists():
             raise RunError(f"model: there is no {model}. Paths are relative to the run file.")
         return model
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
+    problem = None
     try:
-        return str(snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]))
+        # snapshot_download asks the same without a limit of time, and waits for ever where nothing answers.
+        HfApi().model_info(model, timeout=_ANSWER)
     except Exception as error:
-        raise RunError(f"model: {model} cannot be fetched from Hugging Face: {error}") from error
+        problem = error
+    else:
+        print(f"fetching {model} from Hugging Face, where it is not here yet", file=sys.stderr, flush=True)
+    try:
+        return str(snapshot_download(model, allow_patterns=_MODEL_FILES, local_files_only=problem is not None))
+    except Exception as error:
+        reason = " ".join(str(problem or error).split())
+        raise RunError(
+            f"model: {model} is no file here, and cannot be fetched from Hugging Face: {reason}. "
+            "Check the name and the network, or name a folder of this machine that holds the model."
+        ) from error
 
 
 def load_tokenizer(path: str) -> Any:

@@ -35,6 +35,11 @@ test("a duplicate keeps the comments and has the run's settings, overrides inclu
   expect(settingsOf(text)).toEqual({ ...settingsOf(TEXT), name, mask });
 });
 
+test("a model's id on Hugging Face is no path", () => {
+  const settings = { ...recorded(), model: "Qwen/Qwen3-0.6B" };
+  expect(settingsOf(duplicateText(settings, "/w")).model).toBe(settings.model);
+});
+
 test("a duplicate elsewhere names the same files", () => {
   const text = duplicateText(recorded(), "/w");
   const settings = settingsOf(text);
