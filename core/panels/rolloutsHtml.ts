@@ -1,15 +1,5 @@
-/** The page of the panel "Rollouts": its security policy and its skeleton. The script fills it. */
-
-export interface RolloutsPageParts {
-  /** Fresh for each page; the one script that may run carries it. */
-  readonly nonce: string;
-  /** `webview.asWebviewUri` of dist/webview/rollouts.js. */
-  readonly scriptUri: string;
-  /** `webview.asWebviewUri` of dist/webview/rollouts.css. */
-  readonly styleUri: string;
-  /** `webview.cspSource` */
-  readonly cspSource: string;
-}
+/** The page of the panel "Rollouts" as a skeleton. The script fills it. */
+import { page, type PageParts } from "./page";
 
 /** Ids of the elements that the script looks up. */
 export const ROLLOUTS_IDS = {
@@ -37,28 +27,12 @@ export const ROLLOUTS_IDS = {
   badLines: "bad-lines",
 } as const;
 
-export function rolloutsHtml(page: RolloutsPageParts): string {
+export function rolloutsHtml(parts: PageParts): string {
   const id = ROLLOUTS_IDS;
-  // The control library looks for the nonce in a meta element of that name.
-  const policy = [
-    "default-src 'none'",
-    `style-src ${page.cspSource} 'nonce-${page.nonce}'`,
-    `script-src 'nonce-${page.nonce}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${attribute(policy)}">
-<meta property="csp-nonce" content="${attribute(page.nonce)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Rollouts</title>
-<link rel="stylesheet" href="${attribute(page.styleUri)}">
-</head>
-<body>
-<h1 id="${id.heading}"></h1>
+  return page(
+    parts,
+    "Rollouts",
+    `<h1 id="${id.heading}"></h1>
 <p id="${id.problem}" role="alert" hidden></p>
 <main id="${id.content}" hidden>
 <div class="steps">
@@ -92,15 +66,6 @@ export function rolloutsHtml(page: RolloutsPageParts): string {
 <summary id="${id.badSummary}"></summary>
 <ul id="${id.badLines}"></ul>
 </details>
-</main>
-<script nonce="${attribute(page.nonce)}" src="${attribute(page.scriptUri)}"></script>
-</body>
-</html>`;
-}
-
-function attribute(value: string): string {
-  return value
-    .replaceAll("&", "&amp;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("<", "&lt;");
+</main>`,
+  );
 }

@@ -1,15 +1,5 @@
-/** The page of the view "Entropy": its security policy and its skeleton. The script fills it. */
-
-export interface StatisticsPage {
-  /** Fresh for each page; the one script that may run carries it. */
-  readonly nonce: string;
-  /** `webview.asWebviewUri` of dist/webview/statistics.js. */
-  readonly scriptUri: string;
-  /** `webview.asWebviewUri` of dist/webview/statistics.css. */
-  readonly styleUri: string;
-  /** `webview.cspSource` */
-  readonly cspSource: string;
-}
+/** The page of the view "Entropy" as a skeleton. The script fills it. */
+import { page, type PageParts } from "./page";
 
 /** Ids of the elements that the script looks up. */
 export const STATISTICS_IDS = {
@@ -28,29 +18,12 @@ export const STATISTICS_IDS = {
   bottom: "bottom",
 } as const;
 
-export function statisticsHtml(page: StatisticsPage): string {
+export function statisticsHtml(parts: PageParts): string {
   const id = STATISTICS_IDS;
-  // The control library looks for the nonce in a meta element of that name, for a style element by which it tries
-  // what the browser can do.
-  const policy = [
-    "default-src 'none'",
-    `style-src ${page.cspSource} 'nonce-${page.nonce}'`,
-    `script-src 'nonce-${page.nonce}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${attribute(policy)}">
-<meta property="csp-nonce" content="${attribute(page.nonce)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Entropy</title>
-<link rel="stylesheet" href="${attribute(page.styleUri)}">
-</head>
-<body>
-<section id="${id.nothing}" hidden>
+  return page(
+    parts,
+    "Entropy",
+    `<section id="${id.nothing}" hidden>
 <p>Annotate a trace to see how its entropies are spread.</p>
 <vscode-button id="${id.annotate}">Annotate</vscode-button>
 </section>
@@ -73,15 +46,6 @@ export function statisticsHtml(page: StatisticsPage): string {
 <vscode-panel-view id="view-top"><ol id="${id.top}"></ol></vscode-panel-view>
 <vscode-panel-view id="view-bottom"><ol id="${id.bottom}"></ol></vscode-panel-view>
 </vscode-panels>
-</main>
-<script nonce="${attribute(page.nonce)}" src="${attribute(page.scriptUri)}"></script>
-</body>
-</html>`;
-}
-
-function attribute(value: string): string {
-  return value
-    .replaceAll("&", "&amp;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("<", "&lt;");
+</main>`,
+  );
 }

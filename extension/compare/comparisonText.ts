@@ -1,11 +1,11 @@
 /** What is said of a comparison, without VS Code. */
 import { type Comparison, FATE } from "../../core/annotation/compareTraces";
 import {
-  escapeMarkdown,
-  inertBlock,
   shortened,
+  visibleLine,
   visibleText,
-} from "../inspect/visibleText";
+} from "../../core/panels/visibleText";
+import { escapeMarkdown, inertBlock } from "../inspect/inertText";
 import type { ShownComparison } from "./modelComparisons";
 
 const FATES: Readonly<Record<number, string>> = {
@@ -53,7 +53,7 @@ export function comparisonMessage({
 
 /** Names of models and runs come from files. */
 export function visibleName(name: string): string {
-  return visibleText(name).replaceAll("·", " ");
+  return visibleLine(name);
 }
 
 /** `0.12 to 1.30 nats (+1.18)` */

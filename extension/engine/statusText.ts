@@ -3,7 +3,7 @@ import type { EngineHealth } from "../../core/engine/protocol";
 import { adapterName as nameOfAdapter } from "../../core/run/adapterName";
 import { formatCut } from "../inspect/cutSetting";
 import type { LiveTrace } from "../inspect/liveTrace";
-import { escapeMarkdown } from "../inspect/visibleText";
+import { escapeMarkdown } from "../inspect/inertText";
 
 /** What the status item says, apart from how VS Code shows it. */
 export interface StatusFacts {

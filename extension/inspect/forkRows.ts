@@ -4,7 +4,7 @@ import {
   orderForks,
 } from "../../core/annotation/forks";
 import type { LiveTrace } from "./liveTrace";
-import { shortened, visibleText } from "./visibleText";
+import { shortened, visibleText } from "../../core/panels/visibleText";
 
 /** A tree of more forks than this is cut into groups, so that none of its levels takes long to show. */
 export const GROUP_SIZE = 250;

@@ -2,7 +2,12 @@ import { percentileOf } from "../../core/annotation/cut";
 import type { RecordedRollout } from "../../core/annotation/scoredTrace";
 import { adapterName } from "../../core/run/adapterName";
 import type { LiveTrace } from "./liveTrace";
-import { cellWidth, inertBlock, shortened, visibleText } from "./visibleText";
+import {
+  shortened,
+  visibleLine,
+  visibleText,
+} from "../../core/panels/visibleText";
+import { cellWidth, inertBlock } from "./inertText";
 
 /** Cells of a bar that stands for probability 1. */
 const BAR_CELLS = 20;
@@ -190,7 +195,7 @@ export function percent(probability: number): string {
 
 function inertFooter(parts: readonly string[], fresh: boolean): string {
   const words = parts
-    .map((part) => visibleText(part).replaceAll("·", " "))
+    .map(visibleLine)
     .map((part) => part.replace(/[^\p{L}\p{N} .,=+-]/gu, " "))
     .join(" · ");
   return `*${words.replaceAll("*", "")}${fresh ? "" : " · the text has changed since"}*`;

@@ -16,7 +16,7 @@ import type { Annotations } from "./annotations";
 import type { LiveTrace } from "./liveTrace";
 import { selectPlace } from "./selectPlace";
 import { nextPlaceOf } from "./tokenPlaces";
-import { shortened, visibleText } from "./visibleText";
+import { shortened, visibleText } from "../../core/panels/visibleText";
 
 /** Milliseconds between a change and the view's: typing comes in bursts. */
 const SETTLE = 120;

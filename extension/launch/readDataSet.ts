@@ -5,7 +5,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { DataPreview } from "../../core/panels/launchProtocol";
 import { type ProblemCheck, readDataLine } from "../../core/tasks/dataSet";
 import type { Problem } from "../../core/tasks/problem";
-import { shortened, visibleText } from "../inspect/visibleText";
+import { shortened, visibleLine } from "../../core/panels/visibleText";
 
 /** Of a larger file only the head is read: the panel shall answer while one types. */
 const READ_BYTES = 64 * 1024 * 1024;
@@ -130,12 +130,5 @@ function sampleOf(problem: Problem): { prompt: string; answer: string } {
 
 /** One line in which white space is as it was and control characters show. */
 export function inert(text: string, limit: number): string {
-  return shortened(
-    text
-      .slice(0, 4 * limit)
-      .split(" ")
-      .map(visibleText)
-      .join(" "),
-    limit,
-  );
+  return shortened(visibleLine(text.slice(0, 4 * limit)), limit);
 }

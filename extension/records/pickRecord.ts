@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import type { ParsedRecord } from "../../core/traces/record";
 import type { RecordsFile } from "../../core/traces/recordsFile";
-import { shortened, visibleText } from "../inspect/visibleText";
+import { shortened, visibleText } from "../../core/panels/visibleText";
 
 /** Records that are listed; any other is reached by its number. */
 const LISTED = 100;

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { visibleLine } from "../inspect/visibleText";
+import { visibleLine } from "../../core/panels/visibleText";
 import { foldersOf } from "../runs/runArgument";
 import type { Runs } from "../runs/runs";
 import { runDescription, runName } from "../runs/runText";

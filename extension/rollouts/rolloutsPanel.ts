@@ -12,7 +12,7 @@ import {
 } from "../../core/panels/rolloutsProtocol";
 import { type RolloutRow, selectRows } from "../../core/rollouts/rolloutRows";
 import { RUN_FOLDER } from "../../core/run/folder";
-import { shortened, visibleLine } from "../inspect/visibleText";
+import { shortened, visibleLine } from "../../core/panels/visibleText";
 import { checkpointsOf, readRunFacts, rolloutSteps } from "./runFolder";
 import type { StepTable, StepTables } from "./stepTables";
 

@@ -1,4 +1,4 @@
-import { shortened } from "../inspect/visibleText";
+import { shortened } from "../../core/panels/visibleText";
 import { isLive, type Run } from "./run";
 import { runDescription, runName } from "./runText";
 

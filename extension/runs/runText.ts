@@ -1,7 +1,8 @@
 /** What the view says of a run, without VS Code. */
 import { duration } from "../../core/run/duration";
 import { ENGINES } from "../../core/run/engineSettings";
-import { escapeMarkdown, shortened, visibleText } from "../inspect/visibleText";
+import { shortened, visibleLine } from "../../core/panels/visibleText";
+import { escapeMarkdown } from "../inspect/inertText";
 import { isLive, isResumable, type Run, type ShownState } from "./run";
 
 /** Icon and colour; the icon alone tells the states apart. */
@@ -25,7 +26,7 @@ export const DIVERGING = {
 
 /** A run's name as one line of plain text. */
 export function runName({ name }: Run): string {
-  return shortened(visibleText(name).replaceAll("·", " "), 100);
+  return shortened(visibleLine(name), 100);
 }
 
 /** `12/30, reward 0.41, ETA 3 min 20 s`. */
@@ -123,7 +124,7 @@ function settingAt(
 }
 
 function oneLine(text: string): string {
-  return shortened(visibleText(text).replaceAll("·", " "), 160);
+  return shortened(visibleLine(text), 160);
 }
 
 /** Other trainers may log anything under these names. */

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { Comparisons } from "../arms/comparisons";
-import { shortened, visibleText } from "../inspect/visibleText";
+import { shortened, visibleText } from "../../core/panels/visibleText";
 import type { OpenedPlaces } from "./openedPlaces";
 import {
   groupDescription,

@@ -10,7 +10,7 @@ import {
   markOf,
 } from "./datasets";
 import { type DashboardModel, seriesKey } from "./model";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 import { fillReadout } from "./readout";
 
 /** What a card asks of the dashboard. */
@@ -46,12 +46,12 @@ export class ChartCard {
     element.dataset["chart"] = spec.id;
     const head = document.createElement("header");
     const title = document.createElement("h3");
-    title.textContent = shownText(spec.title);
-    title.title = shownText(spec.help);
+    title.textContent = visibleLine(spec.title);
+    title.title = visibleLine(spec.help);
     const unit = document.createElement("span");
     unit.className = "unit";
     unit.textContent = spec.unit;
-    const hide = button("\u00d7", `Hide ${shownText(spec.title)}`);
+    const hide = button("\u00d7", `Hide ${visibleLine(spec.title)}`);
     hide.addEventListener("click", () => events.hide());
     this.log.addEventListener("click", () => events.toggleLog());
     this.log.hidden = spec.kind === "stack" || spec.kind === "bins";
@@ -68,7 +68,7 @@ export class ChartCard {
     this.readout.className = "readout";
     const caption = this.readout.createCaption();
     caption.className = "unseen";
-    caption.textContent = `${shownText(spec.title)}: values at the cursor, or the latest`;
+    caption.textContent = `${visibleLine(spec.title)}: values at the cursor, or the latest`;
     this.readout.createTBody();
     const values = document.createElement("div");
     values.className = "values";
@@ -159,7 +159,7 @@ export class ChartCard {
           ? spec.series.map(({ metric, label }, i) =>
               this.seriesButton(
                 metric,
-                shownText(label),
+                visibleLine(label),
                 runs.length > 1 ? `${markOf(i)} ` : "",
               ),
             )

@@ -4,7 +4,7 @@ import { csvRow } from "../../core/run/csv";
 import { columnOf } from "../../core/run/metricsColumns";
 import { themeValue } from "../theme";
 import { type DashboardModel, pointsOf, smoothedPoints } from "./model";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 
 /**
  * The rows of the visible runs in the range of steps that is shown, with the quantities of the charts that are shown; beside
@@ -116,7 +116,7 @@ export async function picture(
     const { title, unit } = chart.spec;
     context.fillStyle = text;
     context.font = `600 13px ${family}`;
-    const shown = shownText(title);
+    const shown = visibleLine(title);
     context.fillText(unit === "" ? shown : `${shown} (${unit})`, x, y + 16);
     const { clientWidth, clientHeight } = chart.canvas;
     context.drawImage(chart.canvas, x, y + TITLE, clientWidth, clientHeight);

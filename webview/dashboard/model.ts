@@ -10,7 +10,7 @@ import {
   type ToDashboard,
   unpacked,
 } from "../../core/panels/dashboardProtocol";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 import { columnOf, type MetricsColumns } from "../../core/run/metricsColumns";
 import { smoothed } from "../../core/run/smoothing";
 import { type LineStyle, lineStyle } from "./palette";
@@ -236,7 +236,7 @@ function distinct(heads: readonly RunHead[]): readonly RunHead[] {
   return heads.map((head) => {
     if (counts.get(head.name) === 1) return head;
     const folder = head.folder.split(/[\\/]/).at(-1) ?? "";
-    return { ...head, name: `${head.name} (${shownText(folder)})` };
+    return { ...head, name: `${head.name} (${visibleLine(folder)})` };
   });
 }
 

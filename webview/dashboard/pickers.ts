@@ -1,7 +1,7 @@
 /** The lists that open under the buttons: which runs are drawn, which charts are shown. */
 import type { ChartSpec } from "../../core/panels/dashboardCharts";
 import type { DashboardModel } from "./model";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 
 /** Opens and closes a popover under its button. */
 export function opensUnder(button: HTMLElement, popover: HTMLElement): void {
@@ -56,7 +56,7 @@ export function fillChartPicker(
 ): void {
   const choices = specs.map((spec) =>
     choice(
-      shownText(spec.title),
+      visibleLine(spec.title),
       "",
       spec.id,
       !hidden.includes(spec.id),

@@ -1,6 +1,6 @@
 /** The values under a chart: at the cursor, or the latest. */
 import { type ChartSpec, formatted } from "../../core/panels/dashboardCharts";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 import type { Reading } from "./datasets";
 import { nearestPoint, type Point } from "./model";
 import { swatch } from "./palette";
@@ -61,7 +61,7 @@ function row(
   head.scope = "row";
   const name = document.createElement("span");
   const isOfRun = labels !== undefined || label === "" || runs > 1;
-  name.textContent = isOfRun ? run.head.name : shownText(label);
+  name.textContent = isOfRun ? run.head.name : visibleLine(label);
   head.append(swatch(style), name);
   element.append(head);
   if (labels === undefined) valueCell(element, group[0], spec);
@@ -93,7 +93,7 @@ function headRow(labels: readonly string[]): HTMLTableRowElement {
   for (const label of ["", ...labels]) {
     const cell = document.createElement("th");
     cell.scope = "col";
-    cell.textContent = shownText(label);
+    cell.textContent = visibleLine(label);
     element.append(cell);
   }
   return element;

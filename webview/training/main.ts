@@ -7,7 +7,7 @@ import {
   type ToTraining,
 } from "../../core/panels/trainingProtocol";
 import { duration } from "../../core/run/duration";
-import { shownText } from "../../core/panels/shownText";
+import { visibleLine } from "../../core/panels/visibleText";
 import { Host } from "../host";
 import { defineControls } from "../toolkit";
 
@@ -52,7 +52,7 @@ const HEIGHT = 32;
 function sparkItem({ label, latest, steps, values }: Spark): HTMLElement {
   const item = document.createElement("li");
   const name = document.createElement("span");
-  name.textContent = shownText(label);
+  name.textContent = visibleLine(label);
   const value = document.createElement("b");
   value.textContent = latest;
   const svg = document.createElementNS(SVG, "svg");

@@ -16,7 +16,7 @@ import {
   type ToDashboard,
   unpacked,
 } from "../../../core/panels/dashboardProtocol";
-import { shownText } from "../../../core/panels/shownText";
+import { visibleLine } from "../../../core/panels/visibleText";
 import { columnOf } from "../../../core/run/metricsColumns";
 import { trainingHtml } from "../../../core/panels/trainingHtml";
 import { DashboardSession } from "../../../extension/dashboard/dashboardSession";
@@ -113,7 +113,7 @@ describe("text from files", () => {
     '<img src=x onerror="x()"><script>x()</script>\u001b[31m\u202eevil\u2066\n';
 
   it("has no control characters and no bidirectional marks once it is shown", () => {
-    for (const shown of [shownName(HOSTILE), shownText(HOSTILE)]) {
+    for (const shown of [shownName(HOSTILE), visibleLine(HOSTILE)]) {
       // eslint-disable-next-line no-control-regex
       expect(shown).not.toMatch(/[\u0000-\u001f\u202a-\u202e\u2066-\u2069]/);
       expect(shown).toContain("<script>");

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { hoverText } from "../../../extension/inspect/hoverText";
 import { LiveTrace } from "../../../extension/inspect/liveTrace";
+import { visibleText } from "../../../core/panels/visibleText";
 import {
   cellWidth,
   escapeMarkdown,
   inertBlock,
-  visibleText,
-} from "../../../extension/inspect/visibleText";
+} from "../../../extension/inspect/inertText";
 import { traceOf } from "./tokenised";
 
 const TOP_HALF = { kind: "share", share: 0.5 } as const;

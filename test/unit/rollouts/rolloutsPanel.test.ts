@@ -8,7 +8,7 @@ import {
 import { EVERYTHING } from "../../../core/rollouts/rolloutRows";
 import { hoverText } from "../../../extension/inspect/hoverText";
 import { LiveTrace } from "../../../extension/inspect/liveTrace";
-import { visibleLine } from "../../../extension/inspect/visibleText";
+import { visibleLine } from "../../../core/panels/visibleText";
 import { traceOf } from "../extension/tokenised";
 
 const PAGE = {

@@ -62,7 +62,7 @@ describe("starting a trainer", () => {
 
   test("resolves once it is at work, and leaves it there", async () => {
     const folder = join(temporaryPlace(), "new");
-    const write = `require("fs").writeFileSync(${JSON.stringify(join(folder, "run.json"))}, String(process.pid)); console.error("hello"); ${never}`;
+    const write = `console.error("hello"); require("fs").writeFileSync(${JSON.stringify(join(folder, "run.json"))}, String(process.pid)); ${never}`;
     await start(write, folder);
     const pid = Number(readFileSync(join(folder, "run.json"), "utf8"));
     expect(process.kill(pid, 0)).toBe(true);
