@@ -24,6 +24,8 @@ export const runHead = z.object({
   name: z.string(),
   group: z.string(),
   state: runState,
+  /** Whether a live one was asked to stop. */
+  isStopping: z.boolean(),
   /** Why it failed or cannot be read; else what the trainer says. */
   message: z.string(),
   step: z.number(),

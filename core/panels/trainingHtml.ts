@@ -31,11 +31,11 @@ export function trainingHtml(parts: PageParts): string {
 <progress id="${id.progress}"></progress>
 <p class="line"><span id="${id.steps}"></span><span id="${id.facts}"></span></p>
 <p id="${id.message}" role="status"></p>
-<ul id="${id.sparks}" aria-label="Metrics"></ul>
 <div class="buttons">
 <vscode-button id="${id.open}">Open Dashboard</vscode-button>
 <vscode-button id="${id.stop}" appearance="secondary">Stop</vscode-button>
 </div>
+<ul id="${id.sparks}" aria-label="Metrics"></ul>
 </main>`,
   );
 }

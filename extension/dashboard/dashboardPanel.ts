@@ -120,11 +120,12 @@ export class DashboardPanel
     });
     this.open_ = { panel, session };
     webview.options = { enableScripts: true, localResourceRoots: [root] };
-    panel.iconPath = vscode.Uri.joinPath(
-      this.extensionUri,
-      "media",
-      "activity-bar.svg",
-    );
+    const icon = (name: string) =>
+      vscode.Uri.joinPath(this.extensionUri, "media", name);
+    panel.iconPath = {
+      light: icon("activity-bar.svg"),
+      dark: icon("panel-dark.svg"),
+    };
     const subscriptions = [
       webview.onDidReceiveMessage((message: unknown) => {
         const known = readFromDashboard(message);

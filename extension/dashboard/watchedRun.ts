@@ -93,6 +93,7 @@ export class WatchedRun {
       name: shownName(run.name),
       group: shownName(run.group ?? ""),
       state: run.state,
+      isStopping: run.isStopping ?? false,
       message: shownName(
         this.problem || (run.problem ?? status?.message ?? ""),
       ),

@@ -15,9 +15,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatted } from "../../core/panels/dashboardCharts";
 import type { MetricsLine, RunStatus } from "../../core/run/folder";
 import { root } from "../../scripts/steps.mjs";
+import { saveImage } from "./harness/images";
 import {
   obstacle,
   picturesOfFailures,
+  RESULTS_FOLDER,
   Session,
   temporaryFolder,
 } from "./harness/session";
@@ -28,7 +30,7 @@ const RUNS = ["top20", "top20-wide"] as const;
 
 const THEMES = [
   ["light", "Light Modern"],
-  ["contrast", "Dark High Contrast"],
+  ["high-contrast-dark", "Dark High Contrast"],
   ["dark", "Dark Modern"],
 ] as const;
 
@@ -51,8 +53,6 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
       cpSync(join(root, "test/fixtures/dashboard", name), join(place, name), {
         recursive: true,
       });
-    mkdirSync(join(place, "broken"));
-    writeFileSync(join(place, "broken", "run.json"), "{");
     writeFileSync(join(workspace, "notes.txt"), "notes\n");
     beat();
     heart = setInterval(beat, HEARTBEAT);
@@ -78,15 +78,19 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
 
   /** The first run goes on training, by its status. */
   function beat(): void {
-    const file = join(live, "status.json");
-    const status = JSON.parse(readFileSync(file, "utf8")) as RunStatus;
     const now: RunStatus = {
-      ...status,
+      ...statusOf("top20"),
       state: "running",
       heartbeat: new Date().toISOString(),
       message: "sampling rollouts",
     };
-    writeFileSync(file, JSON.stringify(now));
+    writeFileSync(join(live, "status.json"), JSON.stringify(now));
+  }
+
+  function statusOf(name: string): RunStatus {
+    return JSON.parse(
+      readFileSync(join(place, name, "status.json"), "utf8"),
+    ) as RunStatus;
   }
 
   function linesOf(name: string): MetricsLine[] {
@@ -111,6 +115,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
   }
 
   const dashboard = () => pageWith("#charts");
+  const sideView = () => pageWith("#sparks");
 
   /** Texts of the values under a chart. */
   async function valuesOf(chart: string): Promise<string[]> {
@@ -170,11 +175,24 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
   });
 
   test("the side bar shows the run that trains", async () => {
-    const page = await pageWith("#sparks");
+    const page = await sideView();
     await page.locator("#run").waitFor();
     expect(await page.locator("#name").innerText()).toBe("countdown-top20");
     const [reward] = await page.locator("#sparks b").allInnerTexts();
     expect(reward).toBe(rewardsOf("top20")[0]);
+    const { step, steps } = statusOf("top20");
+    const progress = page.locator("#progress");
+    expect(await progress.getAttribute("value")).toBe(String(step));
+    expect(await progress.getAttribute("max")).toBe(String(steps));
+    expect(await page.locator("#message").innerText()).toBe(
+      "sampling rollouts",
+    );
+    const points = await page
+      .locator("#sparks polyline")
+      .first()
+      .getAttribute("points");
+    // The line of the evaluation before the first step has no reward.
+    expect(points?.split(" ")).toHaveLength(linesOf("top20").length - 1);
     expect(await page.locator("#stop").getAttribute("disabled")).toBeNull();
   });
 
@@ -211,6 +229,9 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
   });
 
   test("a folder that holds no run says so, and harms no other", async () => {
+    const broken = join(place, "broken");
+    mkdirSync(broken);
+    writeFileSync(join(broken, "run.json"), "{");
     await toggleRun("broken");
     await draws(3);
     const page = await dashboard();
@@ -220,6 +241,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
     expect(await valuesOf("reward")).toHaveLength(6);
     await line.locator(".remove").click();
     await draws(2);
+    rmSync(broken, { recursive: true });
   });
 
   test("the cursor is one for all charts", async () => {
@@ -243,13 +265,24 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
   test.each(THEMES)("reads in %s", async (name, theme) => {
     await workbench.run("Preferences: Color Theme");
     await workbench.filterAndPick(theme);
+    for (const view of ["Forks", "Entropy"]) await fold(view);
+    await workbench.focusEditor();
     const page = await dashboard();
     const kind =
-      name === "contrast" ? "vscode-high-contrast" : `vscode-${name}`;
+      name === "high-contrast-dark" ? "vscode-high-contrast" : `vscode-${name}`;
     await page.locator(`body.${kind}`).waitFor();
     await workbench.page.mouse.move(5, 5);
-    save(await workbench.screenshot(`test-results/dashboard-${name}.png`));
+    saveImage(await workbench.screenshot(`test-results/dashboard-${name}.png`));
   });
+
+  /** Folds a view of the side bar, so that the views of the runs have its room. */
+  async function fold(view: string): Promise<void> {
+    const header = workbench.page.locator(
+      `.part.sidebar .pane-header[aria-label^="${view}"]`,
+    );
+    if ((await header.getAttribute("aria-expanded")) === "true")
+      await header.click();
+  }
 
   test("keeps what was chosen while it is hidden, and over a reload of the window", async () => {
     const page = await dashboard();
@@ -260,7 +293,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
       () => Promise.resolve(page.isDetached()),
       () => "the hidden page is still there",
     );
-    await workbench.page.locator(".tab", { hasText: "Training" }).click();
+    await workbench.run("View: Open Previous Editor in Group");
     await isAsItWas();
     await workbench.page.reload({ waitUntil: "commit" });
     await workbench.shown();
@@ -307,7 +340,30 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
     expect(Object.keys(shown[0]!)).toContain("reward (smoothed 0.90)");
     expect(Object.keys(shown[0]!)).not.toContain("loss");
     const png = readFileSync(await exported("#save-png", "charts.png"));
-    expect(png.subarray(1, 4).toString()).toBe("PNG");
+    expect(png.subarray(0, 8).toString("latin1")).toBe("\x89PNG\r\n\x1a\n");
+    // Charts beside each other, and more than an empty page.
+    expect(png.readUInt32BE(16)).toBeGreaterThan(800);
+    expect(png.length).toBeGreaterThan(50_000);
+    copyFileSync(
+      join(workspace, "charts.png"),
+      join(RESULTS_FOLDER, "dashboard-exported.png"),
+    );
+  });
+
+  test("the side bar's button asks the trainer to stop, which both pages tell", async () => {
+    const page = await sideView();
+    await page.locator("#stop").click();
+    await workbench.until(
+      () => Promise.resolve(existsSync(join(live, "stop"))),
+      () => "the trainer was not asked to stop",
+    );
+    const state = page.locator("#state", { hasText: "stopping" });
+    await state.waitFor();
+    const line = (await dashboard()).locator("#runs li").first();
+    await line.locator(".run-state", { hasText: "stopping" }).waitFor();
+    expect(await line.locator("button", { hasText: "Stop" }).isDisabled()).toBe(
+      true,
+    );
   });
 
   test("has room in 400 pixels", async () => {
@@ -342,12 +398,4 @@ function parsed(file: string): Record<string, string>[] {
     const cells = row.split(",");
     return Object.fromEntries(names.map((name, i) => [name, cells[i]!]));
   });
-}
-
-/** `npm test -- --only e2e --images` renews the pictures of the documentation. */
-function save(path: string): void {
-  if (process.env["FORKSIGHT_IMAGES"] === undefined) return;
-  const images = join(root, "docs", "images");
-  mkdirSync(images, { recursive: true });
-  copyFileSync(path, join(images, path.slice(path.lastIndexOf("/") + 1)));
 }

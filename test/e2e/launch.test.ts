@@ -12,6 +12,7 @@ import type { FrameLocator, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readRunFile } from "../../core/run/runFile";
 import { root } from "../../scripts/steps.mjs";
+import { saveImage } from "./harness/images";
 import {
   obstacle,
   picturesOfFailures,
@@ -79,7 +80,10 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
     writeFileSync(join(workspace, "models", HOSTILE_FILE), "no model");
     session = await Session.open({
       workspace,
-      settings: { "forksight.modelFolders": [join(workspace, "models")] },
+      settings: {
+        "forksight.modelFolders": [join(workspace, "models")],
+        "workbench.colorTheme": "Default Dark Modern",
+      },
       viewport: { width: 1200, height: 900 },
     });
     workbench = session.workbench;
@@ -147,6 +151,9 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
     );
     await field("steps").hover();
     await panel.locator("#help-title", { hasText: "steps" }).waitFor();
+    await input("mask.rho").hover();
+    await panel.locator("#help-title", { hasText: /rho/iu }).waitFor();
+    saveImage(await workbench.screenshot("test-results/launch-dark.png"));
   });
 
   test("refuses what does not hold beside its field, and links to it", async () => {

@@ -8,6 +8,7 @@ import type { RolloutWithTokens } from "../../core/rollouts/recordedTrace";
 import { traceDocument } from "../../core/traces/document";
 import { parseRecord } from "../../core/traces/record";
 import { annotateByCli, offsetsOf, topTokens } from "./harness/expected";
+import { saveImage } from "./harness/images";
 import {
   obstacle,
   picturesOfFailures,
@@ -275,7 +276,9 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     expect(Number(gained)).toBeGreaterThan(0);
     for (const [name, theme] of THEMES) {
       await useTheme(name, theme);
-      await workbench.screenshot(`test-results/compared-${name}.png`);
+      const picture = `test-results/compare-${name}.png`;
+      const file = await workbench.screenshot(picture);
+      if (name === "dark") saveImage(file);
     }
     await view.locator(".monaco-list-row").first().click();
     await workbench.until(

@@ -1,9 +1,8 @@
 /** Every kind of theme shows the forks, and pictures of it: in test-results/, and in docs/images/ where they are asked for. */
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { SAMPLE_TRACE } from "../../scripts/sample.mjs";
-import { root } from "../../scripts/steps.mjs";
 import type { EditorView } from "./harness/editorView";
 import {
   type AnnotatedToken,
@@ -12,6 +11,7 @@ import {
   readText,
   topTokens,
 } from "./harness/expected";
+import { saveImage } from "./harness/images";
 import {
   Session,
   obstacle,
@@ -81,7 +81,7 @@ describe.skipIf(obstacle() !== undefined)("the four kinds of theme", () => {
         `the forks are not marked by a background and a border: ${JSON.stringify(one?.decorations.slice(0, 4))}`,
     );
     await workbench.hoverText(view, tellingFork(text, forks).start);
-    save(await workbench.screenshot(`test-results/inspect-${name}.png`));
+    saveImage(await workbench.screenshot(`test-results/inspect-${name}.png`));
     await workbench.leaveHover();
   });
 });
@@ -108,12 +108,4 @@ function tellingFork(
     .sort((one, other) => (other.entropy ?? 0) - (one.entropy ?? 0));
   if (strongest === undefined) throw new Error("no fork is a word");
   return strongest;
-}
-
-/** `npm test -- --only e2e --images` renews the pictures of the documentation. */
-function save(path: string): void {
-  if (process.env["FORKSIGHT_IMAGES"] === undefined) return;
-  const images = join(root, "docs", "images");
-  mkdirSync(images, { recursive: true });
-  copyFileSync(path, join(images, path.slice(path.lastIndexOf("/") + 1)));
 }

@@ -130,7 +130,7 @@ function fill(
   line.toggle.title = `${title} (${head.folder})`;
   line.toggle.setAttribute("aria-pressed", String(isDrawn));
   line.toggle.disabled = isOnly;
-  line.state.textContent = `${SIGNS[head.state]} ${head.state}`;
+  line.state.textContent = `${SIGNS[head.state]} ${head.isStopping ? "stopping" : head.state}`;
   line.progress.max = Math.max(1, head.steps);
   line.progress.value = Math.min(head.step, head.steps);
   line.progress.setAttribute("aria-label", `Steps of ${head.name}`);
@@ -140,6 +140,7 @@ function fill(
   line.message.textContent = head.message;
   line.message.title = head.message;
   line.stop.hidden = head.state !== "running" && head.state !== "preparing";
+  line.stop.disabled = head.isStopping;
   line.stop.title = `Ask ${head.name} to save and stop`;
 }
 

@@ -28,7 +28,7 @@ function show({ run, sparks }: Extract<ToTraining, { type: "show" }>): void {
   folder = run.folder;
   element("name").textContent = run.name;
   element("name").title = run.folder;
-  element("state").textContent = run.state;
+  element("state").textContent = run.isStopping ? "stopping" : run.state;
   element("steps").textContent =
     run.steps > 0 ? `step ${run.step} / ${run.steps}` : "";
   const progress = element<HTMLProgressElement>("progress");
@@ -40,7 +40,7 @@ function show({ run, sparks }: Extract<ToTraining, { type: "show" }>): void {
   element("message").textContent = run.message;
   element("message").title = run.message;
   const isLive = run.state === "running" || run.state === "preparing";
-  element("stop").toggleAttribute("disabled", !isLive);
+  element("stop").toggleAttribute("disabled", !isLive || run.isStopping);
   element("sparks").replaceChildren(...sparks.map(sparkItem));
 }
 
