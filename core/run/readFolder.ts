@@ -138,5 +138,6 @@ function check<T>(json: unknown, schema: z.ZodType): Read<T> {
   const checked = schema.safeParse(json);
   if (checked.success) return { ok: true, value: checked.data as T };
   const issue = checked.error.issues[0]!;
-  return { ok: false, message: `${issue.path.join(".")}: ${issue.message}` };
+  const place = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
+  return { ok: false, message: `${place}${issue.message}` };
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { setImmediate as breathe } from "node:timers/promises";
 import { parseMetricsLine } from "../../core/run/metricsColumns";
 import {
@@ -12,6 +12,7 @@ import {
   thinned,
   wholeLines,
 } from "../../core/run/sampling";
+import { openRegular } from "../runs/regularFile";
 
 /** Bytes read at a time where everything is read: parsing them takes some 10 ms. */
 const CHUNK = 1 << 20;
@@ -181,7 +182,7 @@ export class MetricsFile {
 
   /** Every whole line of the file in turn, in batches. */
   async *lines(): AsyncGenerator<readonly Row[]> {
-    const file = await open(this.path).catch(ifMissing);
+    const file = await openRegular(this.path).catch(ifMissing);
     if (file === undefined) return;
     try {
       const { size } = await file.stat();
@@ -309,7 +310,7 @@ export class MetricsFile {
 
   /** A file that is not there is as an empty one. */
   private async withFile(use: (file: FileHandle) => Promise<void>) {
-    const file = await open(this.path).catch(ifMissing);
+    const file = await openRegular(this.path).catch(ifMissing);
     if (file === undefined) return;
     try {
       await use(file);

@@ -1,10 +1,11 @@
 /** The LoRA adapters in a run's checkpoints: GGUF as Forksight's trainers write them, PEFT as others do. */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PEFT_FOLDER } from "../../core/exchange/peft";
 import { checkpointName, RUN_FOLDER, stepOfName } from "../../core/run/folder";
 import { readDescription } from "../../core/run/readFolder";
+import { LARGEST_JSON, readRegular } from "../runs/regularFile";
 import type { Cli } from "./cli";
 
 export interface CheckpointAdapter {
@@ -55,7 +56,7 @@ export async function baseOnDisk(
 
 async function modelOfRun(folder: string): Promise<string | undefined> {
   try {
-    const text = await readFile(join(folder, RUN_FOLDER.run), "utf8");
+    const text = await readRegular(join(folder, RUN_FOLDER.run), LARGEST_JSON);
     const read = readDescription(text);
     return read.ok && read.value.model.path !== ""
       ? read.value.model.path
@@ -67,7 +68,10 @@ async function modelOfRun(folder: string): Promise<string | undefined> {
 
 async function baseOfPeft(adapter: string): Promise<string | undefined> {
   try {
-    const text = await readFile(join(adapter, PEFT_FOLDER.config), "utf8");
+    const text = await readRegular(
+      join(adapter, PEFT_FOLDER.config),
+      LARGEST_JSON,
+    );
     const { base_model_name_or_path: base } = JSON.parse(text) as Record<
       string,
       unknown

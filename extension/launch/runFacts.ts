@@ -129,7 +129,10 @@ async function fileProblem(
   try {
     const found = await stat(path);
     if (found.isFile() || mayBeFolder) return [];
-    return [{ field, message: "this is a folder, and a file is needed" }];
+    const message = found.isDirectory()
+      ? "this is a folder, and a file is needed"
+      : "this is not a file";
+    return [{ field, message }];
   } catch {
     return [{ field, message: "there is no such file" }];
   }

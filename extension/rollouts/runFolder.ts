@@ -1,9 +1,10 @@
 /** What the rollouts' commands read of a run folder. Other parts watch it; here it is read when somebody asks. */
-import { access, readFile, readdir } from "node:fs/promises";
+import { access, readdir } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FOLDER, rolloutsName, stepOfName } from "../../core/run/folder";
 import { readDescription } from "../../core/run/readFolder";
 import { checkpointAdapters } from "../exchange/checkpointAdapters";
+import { LARGEST_JSON, readRegular } from "../runs/regularFile";
 
 /** What run.json says. */
 export interface RunFacts {
@@ -30,7 +31,7 @@ export async function readRunFacts(folder: string): Promise<RunFacts> {
   const file = path.join(folder, RUN_FOLDER.run);
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await readRegular(file, LARGEST_JSON);
   } catch {
     throw new Error(
       `${folder} is no run folder: there is no ${RUN_FOLDER.run} in it that can be read.`,

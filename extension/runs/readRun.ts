@@ -1,5 +1,5 @@
 /** A run folder to a snapshot. Nothing here throws on what a folder holds: it may come from anywhere. */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { DIVERGENCE_STEPS, divergenceOf } from "../../core/run/divergence";
@@ -18,10 +18,8 @@ import {
 } from "../../core/run/readFolder";
 import { isProcess } from "./processes";
 import { isLiveState, type Run, type ShownState } from "./run";
+import { LARGEST_JSON, readRegular } from "./regularFile";
 import { readTail } from "./tail";
-
-/** run.json and status.json are a few kilobytes; what is larger is not read. */
-const LARGEST_JSON = 4 << 20;
 
 /** Where a run lies among the others. */
 export interface FoundRun {
@@ -156,10 +154,7 @@ async function readJson<T>(
     message: `${name}: ${what}`,
   });
   try {
-    const { size } = await stat(file);
-    if (size > LARGEST_JSON)
-      return failed(`it has ${size} bytes, more than a run would write`);
-    const result = read(await readFile(file, "utf8"));
+    const result = read(await readRegular(file, LARGEST_JSON));
     return result.ok ? result : failed(result.message);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

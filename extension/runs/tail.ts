@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { openRegular } from "./regularFile";
 
 /** Bytes that are read first; a line of metrics has about two thousand. */
 const FIRST_READ = 1 << 16;
@@ -10,7 +10,7 @@ const FIRST_READ = 1 << 16;
  * @throws where the file cannot be read
  */
 export async function readTail(file: string, limit = 1 << 20): Promise<string> {
-  const handle = await open(file, "r");
+  const handle = await openRegular(file);
   try {
     const { size } = await handle.stat();
     for (let length = Math.min(FIRST_READ, limit); ; length *= 2) {

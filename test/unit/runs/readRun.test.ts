@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -94,7 +101,7 @@ describe("reading a run folder", () => {
   test.each([
     ["run.json", "{", /^run\.json: no JSON/],
     ["run.json", '{"format":2}', /^run\.json: format/],
-    ["status.json", "[]", /^status\.json/],
+    ["status.json", "[]", /^status\.json: \w/],
     ["status.json", "\0\0", /^status\.json: no JSON/],
   ])("a bad %s is unreadable, with the reason", async (name, text, problem) => {
     const folder = writeRun(temporaryPlace(), "a");
@@ -118,6 +125,26 @@ describe("reading a run folder", () => {
     mkdirSync(join(folder, "run.json"), { recursive: true });
     expect((await readRun({ folder })).state).toBe("unreadable");
   });
+
+  test.skipIf(process.platform === "win32")(
+    "a named pipe in it holds nobody up, nor does a device",
+    async () => {
+      const place = temporaryPlace();
+      const piped = writeRun(place, "piped");
+      const device = writeRun(place, "device");
+      for (const name of ["status.json", "metrics.jsonl"]) {
+        rmSync(join(piped, name));
+        spawnSync("mkfifo", [join(piped, name)]);
+        rmSync(join(device, name));
+        symlinkSync("/dev/zero", join(device, name));
+      }
+      for (const folder of [piped, device])
+        expect(await readRun({ folder })).toMatchObject({
+          state: "unreadable",
+          problem: "status.json: this is not a file",
+        });
+    },
+  );
 
   test("a run without a status is being started", async () => {
     const folder = writeRun(temporaryPlace(), "a", { status: null });
