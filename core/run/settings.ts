@@ -286,7 +286,7 @@ const analysis = z.strictObject({
   every: count(0)
     .default(10)
     .describe(
-      "Steps between comparisons with the base model on the same texts ([80/20] Fig. 6 and 7: overlap of forking positions, change of entropy by bin); 0 is never.",
+      "Steps between comparisons with the base model on the same texts: overlap of forking positions, change of entropy by bin ([80/20] Fig. 6 and 7); 0 is never.",
     ),
   rollouts: count(1, 4096)
     .default(32)
