@@ -96,6 +96,16 @@ describe.skipIf(obstacle() !== undefined)(
       );
     }
 
+    async function giveToken(): Promise<void> {
+      await workbench.run("Forksight: Set Ray Token...");
+      const title = workbench.page.locator(".quick-input-title:visible", {
+        hasText: "Ray Token",
+      });
+      await title.waitFor();
+      await workbench.answer(TOKEN);
+      await title.waitFor({ state: "hidden" });
+    }
+
     async function launch(name: string): Promise<void> {
       await workbench.openFile(`${name}.forksight.yaml`);
       await workbench.run("Forksight: Launch Run File...");
@@ -121,8 +131,7 @@ describe.skipIf(obstacle() !== undefined)(
       await workbench.showNotifications();
       await workbench.notification(/refused the token/u).waitFor();
       await workbench.page.keyboard.press("Escape");
-      await workbench.run("Forksight: Set Ray Token...");
-      await workbench.answer(TOKEN);
+      await giveToken();
       await launch("cluster");
       await shows("cluster", "preparing");
       expect(existsSync(join(folderOf("cluster"), "run.json"))).toBe(true);
@@ -151,8 +160,7 @@ describe.skipIf(obstacle() !== undefined)(
       trainer.end();
       server.end(id, "SUCCEEDED");
       // A workbench in the browser keeps secrets only as long as its page; VS Code itself keeps them.
-      await workbench.run("Forksight: Set Ray Token...");
-      await workbench.answer(TOKEN);
+      await giveToken();
       await shows("cluster", "done");
       const text = readFileSync(
         join(folderOf("cluster"), "metrics.jsonl"),

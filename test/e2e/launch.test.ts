@@ -293,6 +293,7 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
 
   test("opens the run file in the form, and launches it from there", async () => {
     await workbench.openFile("arm.forksight.yaml");
+    await workbench.press("Control+Home");
     await workbench.page
       .locator(".codelens-decoration a", { hasText: "Open in form" })
       .first()
