@@ -29,16 +29,20 @@ export class LaunchPanel {
   private readonly subscriptions: vscode.Disposable[] = [];
   /** As the form's file was when the form was read from it, or saved to it. */
   private saved: SavedFile | undefined;
+  /** Whether the form was read anew, and what the page has kept is older. */
+  private isNewer = false;
   private asking = new AbortController();
 
   /**
    * @param form what the page shall show where it has kept nothing of its own
    * @param saved the file that it comes from, if any
+   * @param untouched the form as it was read from the file or saved to it; undefined where that is not known
    */
   constructor(
     readonly panel: vscode.WebviewPanel,
     private form: FormState,
     saved: SavedFile | undefined,
+    private untouched: FormValues | undefined,
     private readonly parts: LaunchParts,
   ) {
     this.saved = saved;
@@ -75,6 +79,20 @@ export class LaunchPanel {
     return this.saved?.file;
   }
 
+  /** Shows what the file says now, unless something was filled in since it was last read or written. */
+  readAgain(values: FormValues, saved: SavedFile): void {
+    if (this.saved?.text === saved.text || this.isTouched) return;
+    this.saved = saved;
+    this.form = { ...this.form, values };
+    this.untouched = values;
+    this.isNewer = true;
+    this.post({ type: "form", form: this.form });
+  }
+
+  private get isTouched(): boolean {
+    return JSON.stringify(this.form.values) !== JSON.stringify(this.untouched);
+  }
+
   private async receive(message: FromLaunchPanel): Promise<void> {
     try {
       await this.act(message);
@@ -87,13 +105,14 @@ export class LaunchPanel {
   private async act(message: FromLaunchPanel): Promise<void> {
     switch (message.type) {
       case "ready":
-        if (message.form === undefined)
+        if (message.form === undefined || this.isNewer)
           this.post({ type: "form", form: this.form });
         else this.form = message.form;
         this.post(this.surroundings.message);
         await this.tellFacts(this.form.values);
         break;
       case "changed":
+        this.isNewer = false;
         this.form = { ...this.form, values: message.values };
         await this.tellFacts(message.values);
         break;
@@ -172,6 +191,7 @@ export class LaunchPanel {
     if (saved === undefined) return false;
     this.saved = saved;
     this.form = { ...this.form, values, file: saved.file };
+    this.untouched = values;
     this.showTitle();
     this.post({ type: "saved", file: saved.file });
     vscode.window.setStatusBarMessage(

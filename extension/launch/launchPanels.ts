@@ -6,7 +6,11 @@ import {
   type FormState,
   readFormState,
 } from "../../core/panels/launchProtocol";
-import { formOf, type WrittenSettings } from "../../core/run/runForm";
+import {
+  type FormValues,
+  formOf,
+  type WrittenSettings,
+} from "../../core/run/runForm";
 import type { Models } from "../models/modelInForce";
 import type { Register } from "../registrar";
 import { isRunFile } from "../runFiles/runFile";
@@ -49,7 +53,7 @@ export class LaunchPanels
   ): Promise<void> {
     const kept = readFormState(state);
     const form = kept ?? (await this.freshForm());
-    this.add(panel, form, await savedFileOf(form.file));
+    this.add(panel, form, await savedFileOf(form.file), undefined);
   }
 
   dispose(): void {
@@ -69,16 +73,14 @@ export class LaunchPanels
     if (asked?.scheme !== "file" || !isRunFile(asked))
       throw new Error("Open a run file (*.forksight.yaml) on disk first.");
     const file = asked.fsPath;
-    const open = [...this.panels].find((one) => one.file === file);
-    if (open) {
-      open.panel.reveal();
-      return;
-    }
     const document = await vscode.workspace.openTextDocument(asked);
     const text = document.getText();
     const settings = shownPaths(readMapping(text, file), file);
     const form = { values: formOf(settings), file, unfolded: UNFOLDED };
-    this.create(form, { file, text });
+    const open = [...this.panels].find((one) => one.file === file);
+    if (open === undefined) return this.create(form, { file, text });
+    open.readAgain(form.values, { file, text });
+    open.panel.reveal();
   }
 
   private async freshForm(): Promise<FormState> {
@@ -95,15 +97,16 @@ export class LaunchPanels
       "New Training Run",
       vscode.ViewColumn.Active,
     );
-    this.add(panel, form, saved);
+    this.add(panel, form, saved, form.values);
   }
 
   private add(
     panel: vscode.WebviewPanel,
     form: FormState,
     saved: SavedFile | undefined,
+    untouched: FormValues | undefined,
   ): void {
-    const launch = new LaunchPanel(panel, form, saved, this.parts);
+    const launch = new LaunchPanel(panel, form, saved, untouched, this.parts);
     this.panels.add(launch);
     panel.onDidDispose(() => this.panels.delete(launch));
   }
