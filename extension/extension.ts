@@ -149,6 +149,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const dashboard = new DashboardPanel(
     context.extensionUri,
     runs,
+    context.workspaceState,
     (error) => void failures.show(error, true),
   );
   const recordCommands = new RecordCommands(files, records, problems);

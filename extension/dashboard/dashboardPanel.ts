@@ -13,6 +13,9 @@ import { DashboardSession } from "./dashboardSession";
 import { saveAllData, saveFile } from "./saving";
 import { shownName } from "./shownName";
 
+/** The shown runs' folders: a window that ends unasked, as by a crash, has not saved what the page kept. */
+const KEPT = "forksight.dashboard.folders";
+
 /** What a dashboard needs of the window's runs. */
 export interface RunSource {
   all(): readonly Run[];
@@ -33,6 +36,8 @@ export class DashboardPanel
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly runs: RunSource,
+    /** The workspace's. */
+    private readonly memento: vscode.Memento,
     /** Tells of an error that a command met. */
     private readonly fail: (error: unknown) => void,
   ) {
@@ -77,7 +82,10 @@ export class DashboardPanel
       return;
     }
     const session = this.attach(panel);
-    await session.show(readDashboardState(state).folders);
+    const { folders } = readDashboardState(state);
+    await session.show(
+      folders.length > 0 ? folders : this.memento.get<string[]>(KEPT, []),
+    );
   }
 
   dispose(): void {
@@ -117,6 +125,7 @@ export class DashboardPanel
       known: () => this.runs.all(),
       read: async (folder) =>
         this.runs.get(folder) ?? (await readRun({ folder })),
+      keep: (folders) => void this.memento.update(KEPT, folders),
     });
     this.open_ = { panel, session };
     webview.options = { enableScripts: true, localResourceRoots: [root] };

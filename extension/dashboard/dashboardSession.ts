@@ -25,6 +25,8 @@ export interface SessionParts {
   known(): readonly Run[];
   /** A run's snapshot as it is now. Never throws. */
   read(folder: string): Promise<Run>;
+  /** Is told the folders whenever other ones are shown. */
+  keep?(folders: readonly string[]): void;
 }
 
 /** The runs that one dashboard shows: reads them, watches them while the page is visible, and answers the page. */
@@ -70,6 +72,7 @@ export class DashboardSession {
         next.set(folder, run ?? added.at(-1)!);
       }
       this.shown = next;
+      this.parts.keep?.(wanted);
       await this.open(added);
       this.postSettings();
       this.surveySoon();

@@ -33,6 +33,7 @@ const line = (step: number) =>
 /** A session whose page is the list of its messages, as they come in after the post. */
 async function sessionOn(folders: readonly string[]) {
   const messages: ToDashboard[] = [];
+  const kept: (readonly string[])[] = [];
   const session = new DashboardSession({
     post: (message) => {
       const read = readToDashboard(structuredClone(message));
@@ -41,6 +42,7 @@ async function sessionOn(folders: readonly string[]) {
     },
     known: () => [],
     read: (folder) => readRun({ folder }),
+    keep: (shown) => kept.push(shown),
   });
   await session.show(folders);
   await session.receive({ type: "ready" });
@@ -48,7 +50,7 @@ async function sessionOn(folders: readonly string[]) {
     messages.findLast(
       (one): one is Extract<ToDashboard, { type: Type }> => one.type === type,
     );
-  return { session, messages, last };
+  return { session, messages, kept, last };
 }
 
 describe("a session", () => {
@@ -68,6 +70,14 @@ describe("a session", () => {
     expect(last("settings")?.differences).toEqual([
       { name: "seed", values: ["1", "2"] },
     ]);
+    session.dispose();
+  });
+
+  it("tells which runs are to be shown again", async () => {
+    const { session, kept } = await sessionOn([a]);
+    await session.add([b]);
+    await session.receive({ type: "show", folders: [b] });
+    expect(kept).toEqual([[a], [a, b], [b]]);
     session.dispose();
   });
 
