@@ -17,7 +17,10 @@ const RESCORE = "Re-score...";
 /** Shows records of a run's rollouts with the entropies that the trainer wrote down and the tokens that it kept. */
 export class RecordedRollouts {
   /** Documents that are being shown, so that nobody does it twice. */
-  private readonly underway = new Map<string, Promise<boolean>>();
+  private readonly underway = new Map<
+    string,
+    { readonly asked: boolean; readonly shown: Promise<boolean> }
+  >();
 
   constructor(
     private readonly engine: Engine,
@@ -35,14 +38,18 @@ export class RecordedRollouts {
   show(document: vscode.TextDocument, asked: boolean): Promise<boolean> {
     const key = document.uri.toString();
     const known = this.underway.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.asked || !asked) return known.shown;
+      // The document that a click opened was begun in silence, and the click wants to hear what kept it.
+      return known.shown.then((shown) => shown || this.show(document, true));
+    }
     const shown = this.place(document, asked)
       .catch((error: unknown) => {
         if (asked) throw error;
         return false;
       })
       .finally(() => this.underway.delete(key));
-    this.underway.set(key, shown);
+    this.underway.set(key, { asked, shown });
     return shown;
   }
 

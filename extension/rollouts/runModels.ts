@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import type { Models } from "../models/modelInForce";
+import { plain } from "./pickRun";
 import type { RunFacts } from "./runFolder";
 
 /** Models that the user chose in place of those that runs name, by run folder. */
@@ -31,7 +32,7 @@ export class RunModels {
       run.modelPath !== this.models.inForce().path
     ) {
       throw new Error(
-        `This workspace is not trusted, so the model that the run ${run.name} names is not opened: ${run.modelPath}. Trust the workspace, then try again.`,
+        `This workspace is not trusted, so the model that the run ${plain(run.name)} names is not opened: ${run.modelPath}. Trust the workspace, then try again.`,
       );
     }
     if (await isFile(run.modelPath)) return run.modelPath;
@@ -46,7 +47,7 @@ export class RunModels {
   /** Asks for the run's model and remembers it. */
   async choose(run: RunFacts): Promise<string | undefined> {
     const files = await vscode.window.showOpenDialog({
-      title: `The model of the run ${run.name}`,
+      title: `The model of the run ${plain(run.name)}`,
       openLabel: "Choose",
       filters: { "GGUF models": ["gguf"], "All files": ["*"] },
     });
@@ -78,7 +79,8 @@ async function isFile(file: string): Promise<boolean> {
   );
 }
 
-function missing({ name, modelPath }: RunFacts): string {
+function missing({ name: given, modelPath }: RunFacts): string {
+  const name = plain(given);
   if (modelPath === "") return `the run ${name} does not name its model`;
   return /\.gguf$/i.test(modelPath)
     ? `the model of the run ${name} is not there: ${modelPath}`

@@ -13,6 +13,7 @@ import type { TrainingEngine } from "../engines/trainingEngine";
 import { RUNS_PLACE } from "./findRuns";
 import type { OpenedPlaces } from "./openedPlaces";
 import type { Runs } from "./runs";
+import { runName } from "./runText";
 
 /** A run file that may be launched: checked, its engine there, its reward agreed to. */
 export interface Launchable {
@@ -112,7 +113,7 @@ export class Launcher {
     await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
-        title: `Forksight: resuming ${run.name}`,
+        title: `Forksight: resuming ${runName(run)}`,
       },
       () =>
         engine.resume({
