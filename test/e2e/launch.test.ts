@@ -153,6 +153,7 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
     await panel.locator("#help-title", { hasText: "steps" }).waitFor();
     await input("mask.rho").hover();
     await panel.locator("#help-title", { hasText: /rho/iu }).waitFor();
+    await field("data.eval").evaluate("(element) => element.scrollIntoView()");
     saveImage(await workbench.screenshot("test-results/launch-dark.png"));
   });
 
