@@ -80,7 +80,16 @@ describe.skipIf(obstacle() !== undefined)("exchange", () => {
       async () => (await input.inputValue()).startsWith("/"),
       async () => `the dialog shows "${await input.inputValue()}"`,
     );
-    await workbench.answer(path);
+    await input.fill(path);
+    // The dialog may still be listing a folder, and then takes the answer as a way into it.
+    await workbench.until(
+      async () => {
+        if (await dialog.isVisible())
+          await dialog.locator(".monaco-button:visible").first().click();
+        return !(await dialog.isVisible());
+      },
+      async () => `the dialog stays at "${await input.inputValue()}"`,
+    );
   }
 
   test("a trainer_state.json is imported, and the run is in the list", async () => {
