@@ -84,9 +84,10 @@ describe.skipIf(obstacle() !== undefined)("exchange", () => {
     // The dialog may still be listing a folder, and then takes the answer as a way into it.
     await workbench.until(
       async () => {
-        if (await dialog.isVisible())
-          await dialog.locator(".monaco-button:visible").first().click();
-        return !(await dialog.isVisible());
+        if (!(await dialog.isVisible())) return true;
+        const button = dialog.locator(".monaco-button:visible").first();
+        await button.click({ timeout: 2000 }).catch(() => undefined);
+        return false;
       },
       async () => `the dialog stays at "${await input.inputValue()}"`,
     );
