@@ -5,7 +5,12 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          // For hangs alone: on a busy machine quick tests take many times as long.
+          testTimeout: 60_000,
+        },
       },
       {
         test: {
