@@ -58,12 +58,16 @@ export function pythonEnvironment() {
  * @returns {{ok: boolean, counts: {passed: number, failed: number, skipped: number}}}
  */
 export function runPythonTests(python, report) {
-  const run = (/** @type {string[]} */ ...args) =>
-    spawnSync(python, args, {
+  const run = (/** @type {string[]} */ ...args) => {
+    const { status, error } = spawnSync(python, args, {
       cwd: folder,
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, PYTHONPATH: join(folder, "src") },
-    }).status === 0;
+    });
+    if (error)
+      console.error(`${python} could not be started: ${error.message}`);
+    return status === 0;
+  };
   const style =
     run("-m", "ruff", "check", ".") &&
     run("-m", "ruff", "format", "--check", ".");
