@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,7 @@ def test_a_users_own_reward_gets_what_trl_gives(tmp_path: Path):
         ("def reward(**_): return [1]", "returned 1 rewards for 2"),
         ("def reward(**_): return [1, float('nan')]", "completion 1 is nan"),
         ("def reward(**_): return 1 / 0", "ZeroDivisionError"),
+        ("def reward(**_): return None", "failed: TypeError"),
         ("def reward(**_):\n import time\n time.sleep(1)", "took longer than 0.5 s"),
         ("def other(): pass", "no function named `reward`"),
         ("import nothing_like_this", "cannot be loaded"),
@@ -104,3 +107,12 @@ def test_a_reward_that_fails_says_how(body: str, message: str, tmp_path: Path):
     problems = [parse_problem({"prompt": "p"})] * 2
     with pytest.raises(RunError, match=message):
         own(tmp_path, body)(problems, ["a", "b"], [[1], [2]])
+
+
+def test_a_reward_without_end_keeps_no_process(tmp_path: Path):
+    file = tmp_path / "own.py"
+    file.write_text("import time\ndef reward(**_):\n while True: time.sleep(1)\n", "utf-8")
+    call = f"load_own_reward({str(file)!r}, 0.1)(completions=['a'])"
+    program = f"from forksight_trl.rewards.own import load_own_reward\n{call}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert "took longer than 0.1 s" in ended.stderr

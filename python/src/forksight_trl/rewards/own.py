@@ -6,9 +6,9 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
 
 from ..errors import RunError
@@ -37,18 +37,27 @@ def load_own_reward(path: str, timeout_seconds: float) -> OwnReward:
         raise RunError(f"The reward {path} has no function named `reward`.")
     if inspect.iscoroutinefunction(function):
         raise RunError(f"The reward {path} is an `async def`; a plain function is needed.")
-    pool = ThreadPoolExecutor(1, "forksight-reward")
 
     def reward(**call: Any) -> list[float]:
+        outcome: Queue[list[float] | BaseException] = Queue()
+
+        def work() -> None:
+            try:
+                outcome.put([float(one) for one in function(**call)])
+            except BaseException as error:
+                outcome.put(error)
+
+        # A daemon: a run that failed, or was stopped, would else not end before a reward that never does.
+        Thread(target=work, name="forksight-reward", daemon=True).start()
         try:
-            answer = pool.submit(function, **call).result(timeout_seconds)
-        except Late:
+            answer = outcome.get(timeout=timeout_seconds)
+        except Empty:
             raise RunError(
                 f"The reward {path} took longer than {timeout_seconds:g} s for {len(call['completions'])} completions. "
                 "Make it faster or raise reward.timeoutSeconds."
             ) from None
-        except Exception as error:
-            raise RunError(f"The reward failed: {type(error).__name__}: {error}.") from error
-        return [float(one) for one in answer]
+        if isinstance(answer, BaseException):
+            raise RunError(f"The reward failed: {type(answer).__name__}: {answer}.") from answer
+        return answer
 
     return reward
