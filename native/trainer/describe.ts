@@ -86,6 +86,12 @@ async function hashFile(
       hash.update(chunk as Buffer);
     return { path, sha256: hash.digest("hex"), bytes };
   } catch (error) {
-    throw new RunError(`${field} cannot be read: ${messageOf(error)}.`);
+    const needed =
+      field === "model"
+        ? " The engine embedded trains a GGUF file; Hugging Face folders and ids are for the engines trl and ray."
+        : "";
+    throw new RunError(
+      `${field} cannot be read: ${messageOf(error)}.${needed}`,
+    );
   }
 }

@@ -24,7 +24,6 @@ export interface Onlooker {
 
 export class StatusBoard {
   private state: RunState = "preparing";
-  private step = 0;
   private message = "";
   private activity: RunActivity | undefined = "load";
   private written = 0;
@@ -35,6 +34,8 @@ export class StatusBoard {
     private readonly sink: StatusSink,
     private readonly onlooker: Onlooker,
     private steps: number,
+    /** Steps that are done already. */
+    private step: number,
   ) {}
 
   /** Begins the heartbeat, which does not keep the process alive by itself. */

@@ -31,6 +31,9 @@ import { messageOf, RunError } from "./runError";
 import { RunFolder } from "./runFolder";
 import { type Onlooker, StatusBoard } from "./statusBoard";
 
+/** Of a run file that is none, more would only bury the first. */
+const NAMED_ERRORS = 5;
+
 /** What the trainer needs of the outside. */
 export interface TrainerOptions {
   readonly versions: Versions;
@@ -98,6 +101,11 @@ export async function resumeRun(
   checkTrust(settings, options);
   const unlock = lockFolder(folder.path, folder.readStatus());
   try {
+    const done = stepsDone(folder);
+    if (settings.steps < done)
+      throw new RunError(
+        `${folder.path} has ${done} steps already, and steps=${settings.steps} asks for fewer. Give a larger number to go on.`,
+      );
     await checkUnchanged(description, (file) =>
       options.onlooker.line(`hashing ${file}`),
     );
@@ -118,7 +126,12 @@ async function trainIn(
   options: TrainerOptions,
 ): Promise<Outcome> {
   const { onlooker, abort } = options;
-  const board = new StatusBoard(folder, onlooker, settings.steps);
+  const board = new StatusBoard(
+    folder,
+    onlooker,
+    settings.steps,
+    stepsDone(folder),
+  );
   let policy: OpenedPolicy["policy"] | undefined;
   let own: RewardProcess | undefined;
   folder.clearStop();
@@ -186,9 +199,15 @@ function readSettings(
   }
   const read = readRunFile(text, overrides);
   if (read.ok) return resolvePaths(read.settings, path);
-  throw new RunError(
-    read.errors.map((error) => formatRunFileError(path, error)).join("; "),
-  );
+  const shown = read.errors
+    .slice(0, NAMED_ERRORS)
+    .map((error) => formatRunFileError(path, error));
+  const left = read.errors.length - shown.length;
+  throw new RunError(shown.join("; ") + (left > 0 ? `; and ${left} more` : ""));
+}
+
+function stepsDone(folder: RunFolder): number {
+  return folder.latestCheckpoint()?.state.step ?? 0;
 }
 
 function resumedSettings(

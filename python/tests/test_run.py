@@ -182,6 +182,10 @@ def test_a_finished_run_goes_on_with_more_steps(run_file, tmp_path: Path):
     assert json.loads((out / "run.json").read_text("utf-8"))["settings"]["steps"] == 2
     longer = train(path, tmp_path / "longer", ("steps", "2"))
     assert numbers(out) == numbers(longer)
+    with pytest.raises(RunError, match="has 2 steps already"):
+        resume_run(out, steps=1, trust_rewards=True)
+    assert resume_run(out, trust_rewards=True) == "done"
+    assert json.loads((out / "status.json").read_text("utf-8"))["step"] == 2
 
 
 def test_a_hugging_face_folder_trains_as_its_gguf_does(run_file, tmp_path: Path):

@@ -55,6 +55,12 @@ def resume_run(path: Path, steps: int | None = None, trust_rewards: bool = False
 
     def begin(processes: int) -> None:
         check_unchanged(description)
+        latest = folder.latest_checkpoint()
+        if latest and settings.steps < latest[1]["step"]:
+            raise RunError(
+                f"{folder.path} has {latest[1]['step']} steps already, and steps={settings.steps} asks for fewer. "
+                "Give a larger number to go on."
+            )
         folder.prepare()
         folder.describe({**description, "settings": settings.raw, "processes": processes})
 
@@ -108,17 +114,20 @@ def _run(settings: Settings, folder: RunFolder, begin: Any, resumed: bool) -> st
     signals.install()
     data = read_data(settings)
     if first:
-        folder.path.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"The run folder cannot be made: {error}.") from None
     with locked(folder.path, pid) if first else nullcontext():
         if first:
             begin(world)
             folder.clear_stop()
-        board = StatusBoard(folder if first else None, settings.steps, pid)
+        latest = folder.latest_checkpoint() if resumed else None
+        board = StatusBoard(folder if first else None, settings.steps, pid, latest[1]["step"] if latest else 0)
         with ending(folder if first else None, board, signals) as outcome:
             _join(settings, world)
             session = Session(settings, data, folder.path, folder if first else None, board, signals)
             _prove_world(session, world)
-            latest = folder.latest_checkpoint() if resumed else None
             if first and resumed:
                 for mended in folder.recover(latest[1] if latest else None):
                     folder.log(mended)

@@ -23,12 +23,13 @@ _RECENT_STEPS = 10
 class StatusBoard:
     """What the trainer does at this moment. Without a folder (other processes than the first) it is silent."""
 
-    def __init__(self, folder: RunFolder | None, steps: int, pid: int) -> None:
+    def __init__(self, folder: RunFolder | None, steps: int, pid: int, done: int = 0) -> None:
+        """`done`: steps that are done already."""
         self._folder = folder
         self._steps = steps
         self._pid = pid
         self._state: State = "preparing"
-        self._step = 0
+        self._step = done
         self._message = "starting"
         self._activity: Activity | None = "load"
         self._written = 0.0

@@ -251,6 +251,21 @@ describe("stopping and resuming", () => {
     );
   });
 
+  it("knows the steps that are done, and takes no fewer", async () => {
+    const { folder } = await train(["steps=3"]);
+    expect(await resume(folder)).toBe("done");
+    const status = readFileSync(join(folder, "status.json"), "utf8");
+    expect(readStatus(status)).toMatchObject({
+      value: { state: "done", step: 3, steps: 3 },
+    });
+    const before = readFileSync(join(folder, "run.json"), "utf8");
+    await expect(resume(folder, { steps: 2 })).rejects.toThrow(
+      /has 3 steps already/,
+    );
+    expect(readFileSync(join(folder, "run.json"), "utf8")).toBe(before);
+    expect(readFileSync(join(folder, "status.json"), "utf8")).toBe(status);
+  });
+
   it("refuses a folder where another trainer is at work", async () => {
     const { folder } = await train(["steps=2"]);
     writeFileSync(
@@ -274,6 +289,21 @@ describe("errors of a run", () => {
       /train\.jsonl has 3 bad lines: line 2: the reward needs an `answer`.*; line 3: .*; line 4: expected/,
     );
     expect(existsSync(join(at, "out"))).toBe(false);
+  });
+
+  it("names the first errors of a file that is no run file", async () => {
+    const at = workspace();
+    const lines = Array.from({ length: 20 }, (_, i) => `nonsense${i}: 1`);
+    writeFileSync(join(at, "run.forksight.yaml"), lines.join("\n"));
+    await expect(train([], { at })).rejects.toThrow(
+      /nonsense0.*; and \d+ more$/,
+    );
+  });
+
+  it("says what kind of model it takes", async () => {
+    await expect(train(["model=owner/name"])).rejects.toThrow(
+      /model cannot be read: ENOENT.* a GGUF file/,
+    );
   });
 
   it("fails with a message where the loss is no number", async () => {
