@@ -216,6 +216,7 @@ export function activate(context: vscode.ExtensionContext): void {
     runs,
     launchPanels,
     comparisons,
+    comparisons.onDidLaunch((folder) => dashboard.join(folder)),
     new RunsView(runs, opened, comparisons),
     new RunNotices(runs, (folder) => dashboard.isShown(folder)),
     vscode.tasks.registerTaskProvider("forksight", new TrainTasks(cliFile)),

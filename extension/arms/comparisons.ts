@@ -28,6 +28,7 @@ const GIVE_UP = "Give Up";
  */
 export class Comparisons implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
+  private readonly launched = new vscode.EventEmitter<string>();
   private readonly subscriptions: vscode.Disposable[];
   private readonly timer: NodeJS.Timeout;
   private settleTimer: NodeJS.Timeout | undefined;
@@ -36,6 +37,8 @@ export class Comparisons implements vscode.Disposable {
   private readonly told = new Set<string>();
 
   readonly onDidChange = this.changed.event;
+  /** An arm was launched: its run folder. */
+  readonly onDidLaunch = this.launched.event;
 
   constructor(
     private readonly files: ComparisonFiles,
@@ -50,6 +53,7 @@ export class Comparisons implements vscode.Disposable {
     };
     this.subscriptions = [
       this.changed,
+      this.launched,
       runs.onDidChange(soon),
       vscode.workspace.onDidGrantWorkspaceTrust(soon),
     ];
@@ -166,6 +170,7 @@ export class Comparisons implements vscode.Disposable {
     const waiting = queue.waiting.filter((one) => one !== arm);
     await this.files.put({ ...queue, waiting });
     await this.reread();
+    this.launched.fire(armFolder(queue, arm));
   }
 
   private async ask({ name, folder }: Comparison, why: string): Promise<void> {

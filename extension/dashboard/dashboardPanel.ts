@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { dashboardHtml } from "../../core/panels/dashboardHtml";
 import {
@@ -62,6 +63,14 @@ export class DashboardPanel
     panel.reveal();
     await session.add(folders);
     return folders;
+  }
+
+  /** Draws a run over others of its group, where one of them is shown. Opens and reveals nothing. */
+  join(folder: string): void {
+    const { session } = this.open_ ?? {};
+    const group = dirname(folder);
+    if (session?.folders.some((one) => dirname(one) === group))
+      session.add([folder]).catch(this.fail);
   }
 
   /** Whether a visible dashboard shows this run. */
