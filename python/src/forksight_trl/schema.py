@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -132,12 +133,12 @@ def _range_problem(value: Any, schema: Schema) -> str | None:
 
 
 def _is(value: Any, wanted: str) -> bool:
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     if wanted == "integer" and isinstance(value, float):
         return value.is_integer()
     if isinstance(value, bool):
         return wanted == "boolean"
-    if wanted == "number" and isinstance(value, float) and value != value:
-        return False
     return isinstance(value, _TYPES[wanted])
 
 
