@@ -9,10 +9,11 @@ import {
   parseDocument,
 } from "yaml";
 import { z } from "zod";
+import { ignoredSettings } from "./ignoredSettings";
 import { nearestName } from "./nearestName";
 import { runSettings, type RunSettings } from "./settings";
 
-/** Something wrong in a run file or in an override. */
+/** Something wrong, or without effect, in a run file or in an override. */
 export interface RunFileError {
   /** Dotted name of the field, `mask.rho`; empty for the file as a whole. */
   readonly field: string;
@@ -29,7 +30,12 @@ export interface RunFileError {
 }
 
 export type RunFileResult =
-  | { readonly ok: true; readonly settings: RunSettings }
+  | {
+      readonly ok: true;
+      readonly settings: RunSettings;
+      /** What is written and has no effect. */
+      readonly ignored: readonly RunFileError[];
+    }
   | { readonly ok: false; readonly errors: readonly RunFileError[] };
 
 /** A setting given beside the file, `--set mask.rho=0.1`. */
@@ -92,10 +98,8 @@ export function readRunFile(
     overridden.add(override.field);
   }
   if (errors.length > 0) return { ok: false, errors };
-  return check(value, overridden, (names, isUnknown) =>
-    isUnknown
-      ? locateKey(names, document, lines)
-      : locate(names, document, lines),
+  return check(value, overridden, (names, atName) =>
+    atName ? locateKey(names, document, lines) : locate(names, document, lines),
   );
 }
 
@@ -108,7 +112,7 @@ export function checkSettings(
 
 /** Where something stands in the file. */
 type Place = Pick<RunFileError, "line" | "column" | "range">;
-type Locate = (names: readonly PropertyKey[], isUnknown: boolean) => Place;
+type Locate = (names: readonly PropertyKey[], atName: boolean) => Place;
 
 function check(
   value: unknown,
@@ -116,7 +120,12 @@ function check(
   place: Locate,
 ): RunFileResult {
   const checked = runSettings.safeParse(value);
-  if (checked.success) return { ok: true, settings: checked.data };
+  if (checked.success) {
+    const ignored = ignoredSettings(value, checked.data).map(
+      ({ path, message }) => errorAt(path, message, true, overridden, place),
+    );
+    return { ok: true, settings: checked.data, ignored };
+  }
   const errors = checked.error.issues.flatMap((issue) =>
     toErrors(issue, value, overridden, place),
   );
@@ -159,6 +168,22 @@ function define(target: object, name: string, value: unknown): void {
   });
 }
 
+/** @param atName whether the place is the field's name, not its value */
+function errorAt(
+  names: readonly PropertyKey[],
+  message: string,
+  atName: boolean,
+  overridden: ReadonlySet<string>,
+  place: Locate,
+): RunFileError {
+  const field = names.join(".");
+  return {
+    field,
+    message: overridden.has(field) ? `${message} (given by --set)` : message,
+    ...(overridden.has(field) ? {} : place(names, atName)),
+  };
+}
+
 function toErrors(
   issue: z.core.$ZodIssue,
   value: unknown,
@@ -172,14 +197,7 @@ function toErrors(
     names: readonly PropertyKey[],
     message: string,
     isUnknown = false,
-  ): RunFileError => {
-    const field = names.join(".");
-    return {
-      field,
-      message: overridden.has(field) ? `${message} (given by --set)` : message,
-      ...(overridden.has(field) ? {} : place(names, isUnknown)),
-    };
-  };
+  ) => errorAt(names, message, isUnknown, overridden, place);
   if (issue.code === "unrecognized_keys") {
     const known = namesAt(path);
     return issue.keys.map((key) => {

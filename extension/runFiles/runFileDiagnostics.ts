@@ -22,7 +22,7 @@ export class RunFileDiagnostic extends vscode.Diagnostic {
   }
 }
 
-/** Checks open run files while they are edited: errors of the schema, and warnings for files that are not there. */
+/** Checks open run files while they are edited: errors of the schema, settings without effect, and files that are not there. */
 export class RunFileDiagnostics implements vscode.Disposable {
   private readonly collection = vscode.languages.createDiagnosticCollection(
     "forksight-run-files",
@@ -71,9 +71,10 @@ export class RunFileDiagnostics implements vscode.Disposable {
     const { version } = document;
     const text = document.getText();
     const read = readRunFile(text);
+    const { Error, Information } = vscode.DiagnosticSeverity;
     const errors = read.ok
-      ? []
-      : read.errors.map((error) => ofError(document, error));
+      ? read.ignored.map((one) => ofError(document, one, Information))
+      : read.errors.map((one) => ofError(document, one, Error));
     const missing = await missingFiles(document, text);
     if (document.version === version && !document.isClosed)
       this.collection.set(document.uri, [...errors, ...missing]);
@@ -83,6 +84,7 @@ export class RunFileDiagnostics implements vscode.Disposable {
 function ofError(
   document: vscode.TextDocument,
   { field, message, range, line, suggestion }: RunFileError,
+  severity: vscode.DiagnosticSeverity,
 ): RunFileDiagnostic {
   const at = range
     ? new vscode.Range(
@@ -97,7 +99,7 @@ function ofError(
   return new RunFileDiagnostic(
     first,
     field === "" ? message : `${field}: ${message}`,
-    vscode.DiagnosticSeverity.Error,
+    severity,
     suggestion,
   );
 }

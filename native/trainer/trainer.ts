@@ -7,6 +7,7 @@ import {
   formatRunFileError,
   type Override,
   readRunFile,
+  type RunFileError,
 } from "../../core/run/runFile";
 import { runSettings, type RunSettings } from "../../core/run/settings";
 import { heldOutCheck, trainingCheck } from "../../core/tasks/dataSet";
@@ -66,7 +67,7 @@ export async function startRun(
   options: TrainerOptions,
 ): Promise<Outcome> {
   const path = resolve(runFile);
-  const settings = readSettings(path, overrides);
+  const { settings, ignored } = readSettings(path, overrides);
   checkEngine(settings);
   checkTrust(settings, options);
   const { train, evalSets } = readData(settings);
@@ -80,6 +81,8 @@ export async function startRun(
   const unlock = lockFolder(out, undefined);
   try {
     const folder = RunFolder.create(out, description);
+    for (const { field, message } of ignored)
+      folder.log(`warning: ${field}: ${message}`);
     return await trainIn(folder, settings, train, evalSets, options);
   } finally {
     unlock();
@@ -190,7 +193,7 @@ async function trainIn(
 function readSettings(
   path: string,
   overrides: readonly Override[],
-): RunSettings {
+): { settings: RunSettings; ignored: readonly RunFileError[] } {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -198,7 +201,11 @@ function readSettings(
     throw new RunError(`The run file cannot be read: ${messageOf(error)}.`);
   }
   const read = readRunFile(text, overrides);
-  if (read.ok) return resolvePaths(read.settings, path);
+  if (read.ok)
+    return {
+      settings: resolvePaths(read.settings, path),
+      ignored: read.ignored,
+    };
   const shown = read.errors
     .slice(0, NAMED_ERRORS)
     .map((error) => formatRunFileError(path, error));

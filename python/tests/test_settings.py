@@ -63,6 +63,8 @@ def test_defaults_are_filled_in(tmp_path: Path):
         ("data: {train: t}", "model: this setting is needed and missing"),
         ("model: m\ndata: {train: t}\nmask: {rho: 0}", "mask.rho: expected more than 0, but it is 0"),
         ("model: m\ndata: {train: t}\nmask: {rho: .nan}", "mask.rho: expected number"),
+        ("model: m\ndata: {train: t}\nadapter: {alpha: .inf}", "adapter.alpha: expected number"),
+        ("model: m\ndata: {train: t}\nobjective: {entropyCoefficient: -.inf}", "Coefficient: expected number"),
         ("model: m\ndata: {train: t}\nmask: {rhoo: 1}", "mask.rhoo: there is no such setting. Did you mean `rho`?"),
         ("model: m\ndata: {train: t}\nsteps: 1.5", "steps: expected integer, but it is 1.5"),
         ("model: m\ndata: {train: t}\nsteps: true", "steps: expected integer, but it is true"),
@@ -108,6 +110,22 @@ def test_draws_are_those_of_the_embedded_trainer():
 def test_what_trl_cannot_express_is_refused_by_name(override: str, field: str):
     with pytest.raises(RunError, match=field):
         check_expressible(read_run_file(SAMPLE, [parse_override(override)]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fields"),
+    [
+        (["engine=trl"], []),
+        (["engine=trl", "ray.workers=2", "trl.processes=2"], ["ray"]),
+        (["engine=ray", "ray.workers=2", "trl.processes=2"], ["trl.processes"]),
+        (["engine=trl", "objective.maxResamples=9"], ["objective.maxResamples"]),
+        (["engine=trl", "reward.python=py", "reward.timeoutSeconds=9"], ["reward.timeoutSeconds", "reward.python"]),
+        (["engine=trl", "reward={kind: python, file: r.py, python: py, timeoutSeconds: 9}"], ["reward.python"]),
+    ],
+)
+def test_what_has_no_effect_is_said_by_name(overrides: list[str], fields: list[str]):
+    warned = check_expressible(read_run_file(SAMPLE, [parse_override(one) for one in overrides]))
+    assert [one.split(":")[0] for one in warned] == fields
 
 
 def test_a_step_is_divided_so_that_a_call_stays_within_its_tokens():

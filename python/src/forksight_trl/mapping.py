@@ -51,7 +51,8 @@ from typing import Any
 
 from .errors import RunError
 from .model import Device
-from .settings import Settings
+from .schema import run_schema
+from .settings import Settings, Trl
 
 # Larger than any norm that a run survives: clipping is off, and the norm is still measured.
 _NO_CLIPPING = 1e30
@@ -81,8 +82,7 @@ def check_expressible(settings: Settings) -> list[str]:
         refused.append("reward.kind: javascript runs in Node.js; for TRL write the reward in Python")
     if refused:
         raise RunError("; ".join(refused) + ". Change these, or set engine: embedded.")
-    if settings.reward.kind == "python" and settings.reward.python != "python3":
-        warned.append("reward.python is not used: the reward runs in the trainer's own Python")
+    warned += _ignored(settings)
     if settings.trl.vllm and not uses_vllm(settings):
         warned.append("trl.vllm: vLLM is not installed here, so transformers samples the rollouts")
     elif settings.trl.vllm:
@@ -90,6 +90,31 @@ def check_expressible(settings: Settings) -> list[str]:
     if settings.trl.tensorboard and not writes_tensorboard(settings):
         warned.append("trl.tensorboard: TensorBoard is not installed here, so there will be no event files")
     return warned
+
+
+def _ignored(settings: Settings) -> list[str]:
+    """What is set and has no effect, as core/run/ignoredSettings.ts; a default counts as not set."""
+    reward, ignored = settings.reward, []
+    own = reward.kind == "python"
+    if settings.engine == "trl" and "ray" in settings.raw:
+        ignored.append("ray: not used: it is for the engine ray")
+    if settings.engine == "ray" and settings.trl.processes != Trl.processes:
+        ignored.append("trl.processes: not used: with the engine ray, ray.workers counts the processes")
+    if not settings.objective.dynamic_sampling and _differs(settings, "objective", "maxResamples"):
+        ignored.append("objective.maxResamples: not used without objective.dynamicSampling")
+    if own and _differs(settings, "reward", "python"):
+        ignored.append("reward.python: not used: the reward runs in the trainer's own Python")
+    if not own:
+        for name in ("file", "timeoutSeconds", "python"):
+            if _differs(settings, "reward", name):
+                ignored.append(f"reward.{name}: not used: the reward {reward.kind} is built in")
+    return ignored
+
+
+def _differs(settings: Settings, section: str, name: str) -> bool:
+    """Whether a setting is there and is not the default."""
+    default = run_schema()["properties"][section]["properties"][name].get("default")
+    return bool(settings.raw[section].get(name, default) != default)
 
 
 def uses_vllm(settings: Settings) -> bool:
