@@ -1,12 +1,22 @@
 /** run.json: what a run is, written before anything is trained. */
 import { createHash } from "node:crypto";
-import { createReadStream, statSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { HashedFile, RunDescription } from "../../core/run/folder";
 import { mapPaths } from "../../core/run/runPaths";
 import { runNameOf } from "../../core/run/names";
 import type { RunSettings } from "../../core/run/settings";
 import { messageOf, RunError } from "./runError";
+
+const GGUF_MAGIC = "GGUF";
+const MODEL_NEEDED =
+  " The engine embedded trains a GGUF file; Hugging Face folders and ids are for the engines trl and ray.";
 
 /** Paths made absolute, relative to the run file's folder. */
 export function resolvePaths(
@@ -19,6 +29,28 @@ export function resolvePaths(
 export interface Versions {
   readonly forksight: string;
   readonly llamaCpp: string;
+}
+
+/** Before anything is hashed or made. @throws RunError where the model is no file, or does not begin as a GGUF does */
+export function checkModel(path: string): void {
+  let start: Buffer;
+  try {
+    start = firstBytes(path, GGUF_MAGIC.length);
+  } catch (error) {
+    throw unreadable("model", error);
+  }
+  if (start.toString("latin1") !== GGUF_MAGIC)
+    throw new RunError(`model: ${path} is no GGUF file.${MODEL_NEEDED}`);
+}
+
+function firstBytes(path: string, length: number): Buffer {
+  const descriptor = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** @param settings with absolute paths. @throws RunError where a file cannot be read */
@@ -86,12 +118,11 @@ async function hashFile(
       hash.update(chunk as Buffer);
     return { path, sha256: hash.digest("hex"), bytes };
   } catch (error) {
-    const needed =
-      field === "model"
-        ? " The engine embedded trains a GGUF file; Hugging Face folders and ids are for the engines trl and ray."
-        : "";
-    throw new RunError(
-      `${field} cannot be read: ${messageOf(error)}.${needed}`,
-    );
+    throw unreadable(field, error);
   }
+}
+
+function unreadable(field: string, error: unknown): RunError {
+  const needed = field === "model" ? MODEL_NEEDED : "";
+  return new RunError(`${field} cannot be read: ${messageOf(error)}.${needed}`);
 }

@@ -19,6 +19,7 @@ import {
 } from "../../core/tasks/reward";
 import { readProblems } from "./dataSet";
 import {
+  checkModel,
   checkUnchanged,
   describeRun,
   resolvePaths,
@@ -70,6 +71,7 @@ export async function startRun(
   const { settings, ignored } = readSettings(path, overrides);
   checkEngine(settings);
   checkTrust(settings, options);
+  checkModel(settings.model);
   const { train, evalSets } = readData(settings);
   const description = await describeRun(
     settings,
@@ -77,7 +79,7 @@ export async function startRun(
     options.versions,
     (file) => options.onlooker.line(`hashing ${file}`),
   );
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const unlock = lockFolder(out, undefined);
   try {
     const folder = RunFolder.create(out, description);
@@ -243,6 +245,18 @@ function checkEngine({ engine }: RunSettings): void {
     throw new RunError(
       `This run is for the engine "${engine}", and this command is the engine "embedded". Launch it from the editor, or give --set engine=embedded.`,
     );
+  }
+}
+
+function makeFolder(out: string): void {
+  try {
+    mkdirSync(out, { recursive: true });
+  } catch (error) {
+    const problem =
+      (error as NodeJS.ErrnoException).code === "EEXIST"
+        ? `${out} is a file, and a run needs a folder`
+        : `The run folder cannot be made: ${messageOf(error)}`;
+    throw new RunError(`${problem}. Name a new folder with --out.`);
   }
 }
 

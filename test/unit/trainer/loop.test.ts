@@ -291,6 +291,36 @@ describe("errors of a run", () => {
     expect(existsSync(join(at, "out"))).toBe(false);
   });
 
+  it("makes no folder for a model that is no GGUF file", async () => {
+    const at = workspace();
+    for (const text of ["", "GGU", "PK\u0003\u0004 and more"]) {
+      writeFileSync(join(at, "model.gguf"), text);
+      await expect(train([], { at })).rejects.toThrow(
+        /^model: .*model\.gguf is no GGUF file\. The engine embedded trains/,
+      );
+    }
+    await expect(train(["model=."], { at })).rejects.toThrow(
+      /^model cannot be read: .*The engine embedded trains/,
+    );
+    expect(existsSync(join(at, "out"))).toBe(false);
+  });
+
+  it("says that a run needs a folder where a file is named", async () => {
+    const at = workspace();
+    writeFileSync(join(at, "out"), "mine");
+    await expect(train([], { at })).rejects.toThrow(
+      /out is a file, and a run needs a folder\. Name a new folder with --out\.$/,
+    );
+    expect(readFileSync(join(at, "out"), "utf8")).toBe("mine");
+  });
+
+  it("logs settings that have no effect", async () => {
+    const { folder } = await train(["steps=1", "ray.workers=2"]);
+    expect(readFileSync(join(folder, "trainer.log"), "utf8")).toContain(
+      "warning: ray: not used: it is for the engine ray",
+    );
+  });
+
   it("names the first errors of a file that is no run file", async () => {
     const at = workspace();
     const lines = Array.from({ length: 20 }, (_, i) => `nonsense${i}: 1`);
