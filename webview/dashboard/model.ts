@@ -13,6 +13,7 @@ import {
 import { visibleLine } from "../../core/panels/visibleText";
 import { columnOf, type MetricsColumns } from "../../core/run/metricsColumns";
 import { smoothed } from "../../core/run/smoothing";
+import { tellApart } from "../../core/run/tellApart";
 import { type LineStyle, lineStyle } from "./palette";
 
 export interface Point {
@@ -107,7 +108,7 @@ export class DashboardModel {
 
   setRuns({ shown, known }: Of<"runs">): void {
     this.heads = distinct(shown);
-    this.known = known;
+    this.known = distinct(known);
     const folders = new Set(shown.map(({ folder }) => folder));
     for (const folder of this.slots.keys())
       if (!folders.has(folder)) {
@@ -229,15 +230,16 @@ export function nearestPoint(
   return step - below.x < above.x - step ? below : above;
 }
 
-/** Runs of one name get their folder's name beside it. */
-function distinct(heads: readonly RunHead[]): readonly RunHead[] {
-  const counts = new Map<string, number>();
-  for (const { name } of heads) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return heads.map((head) => {
-    if (counts.get(head.name) === 1) return head;
-    const folder = head.folder.split(/[\\/]/).at(-1) ?? "";
-    return { ...head, name: `${head.name} (${visibleLine(folder)})` };
-  });
+/** Runs of one name get beside it what tells them apart. */
+function distinct<Head extends Pick<RunHead, "folder" | "name" | "group">>(
+  heads: readonly Head[],
+): Head[] {
+  const beside = tellApart(heads);
+  return heads.map((head, i) =>
+    beside[i] === ""
+      ? head
+      : { ...head, name: `${head.name} (${visibleLine(beside[i]!)})` },
+  );
 }
 
 function joined(one: MetricsColumns, other: MetricsColumns): MetricsColumns {

@@ -33,7 +33,7 @@ export function fillRunPicker(
     .filter((run) => `${run.group} ${run.name}`.toLowerCase().includes(words))
     .map((run) =>
       choice(
-        run.group === "" ? run.name : `${run.group} / ${run.name}`,
+        run.name,
         run.state,
         run.folder,
         drawn.includes(run.folder),

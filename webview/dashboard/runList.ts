@@ -123,11 +123,10 @@ function fill(
   if (line.shown === key) return;
   line.shown = key;
   const { head } = run;
-  const title = head.group === "" ? head.name : `${head.group} / ${head.name}`;
   line.element.dataset["state"] = head.state;
-  line.name.textContent = title;
+  line.name.textContent = head.name;
   line.toggle.replaceChildren(swatch(run.style), line.name);
-  line.toggle.title = `${title} (${head.folder})`;
+  line.toggle.title = `${head.name} (${head.folder})`;
   line.toggle.setAttribute("aria-pressed", String(isDrawn));
   line.toggle.disabled = isOnly;
   line.state.textContent = `${SIGNS[head.state]} ${head.isStopping ? "stopping" : head.state}`;
