@@ -218,10 +218,10 @@ export const HEARTBEAT_LIMIT = 60_000;
 /** A trainer at work renews its heartbeat at least this often, in milliseconds. */
 export const HEARTBEAT_PERIOD = 10_000;
 
-/** Whether a status speaks of a trainer that is still at work. */
+/** Whether a status speaks of a trainer that is still at work. A heartbeat from the future is as bad as an old one: it would never grow old. */
 export function isAlive(status: RunStatus, now: number): boolean {
   return (
     (status.state === "running" || status.state === "preparing") &&
-    now - Date.parse(status.heartbeat) < HEARTBEAT_LIMIT
+    Math.abs(now - Date.parse(status.heartbeat)) < HEARTBEAT_LIMIT
   );
 }

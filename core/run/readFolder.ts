@@ -41,8 +41,8 @@ const description = z.looseObject({
 
 const status = z.looseObject({
   state: z.enum(["preparing", "running", "stopped", "done", "failed"]),
-  step: z.number(),
-  steps: z.number(),
+  step: z.number().nonnegative(),
+  steps: z.number().nonnegative(),
   heartbeat: z.string(),
   eta: z.number().nullable(),
   message: z.string(),

@@ -49,6 +49,11 @@ describe("the state of a run", () => {
     expect(stateAt(61, 7, "elsewhere", "preparing")).toBe("interrupted");
   });
 
+  test("is interrupted where the heartbeat is more than a minute ahead", () => {
+    expect(stateAt(-30, 42, "here")).toBe("running");
+    expect(stateAt(-61, 42, "here")).toBe("interrupted");
+  });
+
   test("is interrupted where the process is gone and its heartbeat overdue", () => {
     expect(stateAt(11, 7, "here")).toBe("interrupted");
   });
@@ -103,6 +108,8 @@ describe("reading a run folder", () => {
     ["run.json", '{"format":2}', /^run\.json: format/],
     ["status.json", "[]", /^status\.json: \w/],
     ["status.json", "\0\0", /^status\.json: no JSON/],
+    ["status.json", JSON.stringify(statusOf({ step: -1 })), /: step: /],
+    ["status.json", '{"state":"running","step":1,"steps":1e999}', /: steps: /],
   ])("a bad %s is unreadable, with the reason", async (name, text, problem) => {
     const folder = writeRun(temporaryPlace(), "a");
     writeFileSync(join(folder, name), text);

@@ -32,6 +32,8 @@ function runIn(state: Run["state"], changes: Partial<Run> = {}): Run {
 describe("what the view says", () => {
   test("of a run at work", () => {
     expect(runDescription(RUN)).toBe("12/30, reward 0.41, ETA 3 min 20 s");
+    const never = { ...RUN, status: { ...RUN.status!, eta: 1e300 } };
+    expect(runDescription(never)).toContain("ETA more than 99 days");
     expect(runDescription({ ...RUN, isStopping: true })).toBe(
       "12/30, reward 0.41, stopping",
     );
