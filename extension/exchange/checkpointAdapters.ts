@@ -136,7 +136,7 @@ export class CheckpointAdapters {
       );
     // Written under another name and renamed, so that a killed conversion leaves nothing.
     await this.cli.run(
-      ["adapter", checkpoint, adapter, "--base", model],
+      ["adapter", checkpoint, adapter, "--base", model, "--force"],
       signal,
     );
     return adapter;

@@ -20,7 +20,7 @@ export async function convertPeft(cli: Cli, argument?: unknown): Promise<void> {
   const target = await pickTarget("gguf", name, dirname(folder));
   if (target === undefined) return;
   await working("converting the adapter", (signal) =>
-    cli.run(["adapter", folder, target, "--base", base], signal),
+    cli.run(["adapter", folder, target, "--base", base, "--force"], signal),
   );
   void vscode.window.showInformationMessage(
     `Forksight: ${target} is written. Set it as Forksight: Adapter Path to annotate with it.`,

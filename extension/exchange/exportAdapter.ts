@@ -130,7 +130,7 @@ async function convert(
     (await pickBase("The run's base model is not on this machine"));
   if (base === undefined) return false;
   await working("exporting the adapter", (signal) =>
-    cli.run(["adapter", source, target, "--base", base], signal),
+    cli.run(["adapter", source, target, "--base", base, "--force"], signal),
   );
   return true;
 }

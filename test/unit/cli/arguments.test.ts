@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseAdapterCommand } from "../../../native/cli/adapter";
+import {
+  adapterCommand,
+  parseAdapterCommand,
+} from "../../../native/cli/adapter";
 import { parseCommand } from "../../../native/cli/arguments";
 import { UsageError } from "../../../native/cli/usageError";
 
@@ -87,8 +93,23 @@ describe("parseAdapterCommand", () => {
       input: "a.gguf",
       output: "out",
       base: "m.gguf",
+      force: false,
     });
     expect(parseAdapterCommand(["-h"])).toEqual({ kind: "help" });
+  });
+
+  it("replaces nothing without --force", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "forksight-"));
+    const output = join(folder, "mine.gguf");
+    writeFileSync(output, "mine");
+    for (const taken of [output, folder])
+      await expect(adapterCommand(["no-such", taken])).rejects.toThrow(
+        `${taken} is there already. Name another, or add --force`,
+      );
+    await expect(
+      adapterCommand(["no-such", output, "--force"]),
+    ).rejects.toThrow("There is no no-such.");
+    rmSync(folder, { recursive: true });
   });
 
   it("says what is wrong", () => {
