@@ -8,6 +8,9 @@ import type {
 } from "../../core/engine/protocol";
 import { EngineFailure } from "./failure";
 
+/** Where the GPU was asked for: the editor's setting, or a run file's. */
+export type GpuSetting = "forksight.gpu" | "gpu in the run file";
+
 /** The back end that a process uses from its first model to its end. */
 export interface BackEnd {
   /** Folder of llama.cpp's shared libraries, for `Addon.open`. */
@@ -40,12 +43,13 @@ export function packageName(
 /**
  * Chooses the back end. node-llama-cpp finds out what this machine has (it tries a doubtful library in a process of
  * its own first); CUDA's libraries, where the user had them installed, are taken from their folder.
+ * @param setting names the GPU setting in errors
  * @throws EngineFailure noBackEnd where a GPU was asked for that is not there, or there are no libraries at all
  */
-export async function chooseBackEnd({
-  gpu,
-  cudaFolder,
-}: Pick<EngineConfiguration, "gpu" | "cudaFolder">): Promise<BackEnd> {
+export async function chooseBackEnd(
+  { gpu, cudaFolder }: Pick<EngineConfiguration, "gpu" | "cudaFolder">,
+  setting: GpuSetting,
+): Promise<BackEnd> {
   if (gpu === "auto" || gpu === "cuda") {
     const folder = installedCuda(cudaFolder);
     if (folder !== undefined) {
@@ -59,12 +63,12 @@ export async function chooseBackEnd({
   // The CPU is there without asking: node-llama-cpp takes a second to load and to look around.
   const llama = gpu === "off" ? undefined : await probe(gpu);
   if (llama === undefined && gpu !== "off") {
-    throw noBackEnd(gpu);
+    throw noBackEnd(gpu, setting);
   }
   const kind = llama === undefined || llama.gpu === false ? "cpu" : llama.gpu;
   const libraryFolder = await packageFolder(packageName(kind));
   if (libraryFolder === undefined) {
-    throw noBackEnd(gpu);
+    throw noBackEnd(gpu, setting);
   }
   return {
     libraryFolder,
@@ -146,7 +150,7 @@ function architectureTable(
   };
 }
 
-function noBackEnd(gpu: GpuChoice): EngineFailure {
+function noBackEnd(gpu: GpuChoice, setting: GpuSetting): EngineFailure {
   const system = `${platform()} ${arch()}`;
   if (gpu === "off" || gpu === "auto") {
     return new EngineFailure(
@@ -155,13 +159,14 @@ function noBackEnd(gpu: GpuChoice): EngineFailure {
       "none",
     );
   }
+  // The trainer does not take what that command installs.
   const help =
-    gpu === "cuda"
-      ? 'Run "Forksight: Install CUDA Back End", or set forksight.gpu to "auto" or "off".'
-      : 'Set forksight.gpu to "auto" or "off".';
+    gpu === "cuda" && setting === "forksight.gpu"
+      ? `Run "Forksight: Install CUDA Back End", or set ${setting} to "auto" or "off".`
+      : `Set ${setting} to "auto" or "off".`;
   return new EngineFailure(
     "noBackEnd",
-    `forksight.gpu asks for ${gpu}, and no ${gpu} back end works on this machine (${system}). ${help}`,
+    `${setting} asks for ${gpu}, and no ${gpu} back end works on this machine (${system}). ${help}`,
     "turnGpuOff",
   );
 }

@@ -1,7 +1,7 @@
 import type { EngineConfiguration } from "../../core/engine/protocol";
 import type { Addon, OpenedLibrary } from "../addon/binding";
 import { chooseBackEnd } from "./backEnd";
-import type { BackEnd } from "./backEnd";
+import type { BackEnd, GpuSetting } from "./backEnd";
 import { EngineFailure } from "./failure";
 import { gpuDevices } from "./machine";
 
@@ -15,13 +15,15 @@ export interface Llama {
 
 /**
  * Chooses a back end and opens it, once per process.
+ * @param setting names the GPU setting in errors
  * @throws EngineFailure noBackEnd
  */
 export async function openLlama(
   loadAddon: () => Addon,
   configuration: EngineConfiguration,
+  setting: GpuSetting = "forksight.gpu",
 ): Promise<Llama> {
-  const backEnd = await chooseBackEnd(configuration);
+  const backEnd = await chooseBackEnd(configuration, setting);
   try {
     const addon = loadAddon();
     const { devices } = addon.open(backEnd.libraryFolder);
@@ -32,7 +34,7 @@ export async function openLlama(
       throw new EngineFailure(
         "noBackEnd",
         `llama.cpp's ${backEnd.kind} libraries are there, but they find no GPU: its driver or runtime is missing. ` +
-          'Set forksight.gpu to "auto" or "off".',
+          `Set ${setting} to "auto" or "off".`,
         "turnGpuOff",
       );
     }

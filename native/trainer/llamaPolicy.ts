@@ -55,11 +55,11 @@ export async function openLlamaPolicy(
   onProgress: (message: string, done: number) => void,
   signal: AbortSignal,
 ): Promise<OpenedPolicy> {
-  const llama = await openLlama(loadAddon, {
-    gpu: settings.gpu,
-    idleUnloadMinutes: 0,
-    threads: settings.threads,
-  });
+  const llama = await openLlama(
+    loadAddon,
+    { gpu: settings.gpu, idleUnloadMinutes: 0, threads: settings.threads },
+    "gpu in the run file",
+  );
   const addon = llama.addon as TrainingAddon;
   const loaded = await LoadedModel.load(
     settings.model,
