@@ -1,6 +1,6 @@
 /** `forksight adapter`: a PEFT folder to a GGUF adapter, or back. */
 import { readdirSync, statSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { parseCommandLine } from "./parseCommandLine";
 import { UsageError } from "./usageError";
 
 export const ADAPTER_HELP = `forksight adapter: LoRA adapters from PEFT to GGUF and back
@@ -40,21 +40,11 @@ export function parseAdapterCommand(args: readonly string[]): AdapterCommand {
 }
 
 function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        base: { type: "string" },
-        force: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0] ?? message);
-  }
+  return parseCommandLine(args, {
+    base: { type: "string" },
+    force: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  });
 }
 
 /** Runs the command in this process. @throws UsageError, and errors that name the file. @returns the text for stdout */

@@ -1,8 +1,8 @@
-import { parseArgs } from "node:util";
 import type { CutRule } from "../../core/annotation/cut";
 import { DEFAULT_CUT } from "../../core/annotation/cut";
 import type { Precision } from "../../core/annotation/scoredTrace";
 import type { GpuChoice } from "../../core/engine/protocol";
+import { parseCommandLine } from "./parseCommandLine";
 import { UsageError } from "./usageError";
 
 export type Format = "ansi" | "json";
@@ -132,18 +132,7 @@ export function parseCommand(args: readonly string[]): Command {
 }
 
 function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: OPTIONS,
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (error) {
-    // parseArgs adds advice on how to pass a value that begins with a dash; the first sentence says it all.
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0] ?? message);
-  }
+  return parseCommandLine(args, OPTIONS);
 }
 
 function whole(name: string, value: string, least: number): number {

@@ -1,6 +1,6 @@
 /** `forksight import`: another trainer's run to a run folder. */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseCommandLine } from "./parseCommandLine";
 import { UsageError } from "./usageError";
 
 export const IMPORT_HELP = `forksight import: what other trainers wrote, as run folders of Forksight
@@ -37,24 +37,14 @@ export function parseImportCommand(args: readonly string[]): ImportCommand {
 }
 
 function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        out: {
-          type: "string",
-          default: join(".forksight", "runs", "imported"),
-        },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0] ?? message);
-  }
+  return parseCommandLine(args, {
+    out: {
+      type: "string",
+      default: join(".forksight", "runs", "imported"),
+    },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  });
 }
 
 /** Runs the command in this process. @throws UsageError, and errors that name the file. @returns the text for stdout */

@@ -1,10 +1,10 @@
 /** `forksight train` and `forksight resume`. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { runNameOf } from "../../core/run/names";
 import { type Override, parseOverride } from "../../core/run/runFile";
 import type { TrainerOptions, Outcome } from "../trainer/trainer";
 import { terminalOnlooker } from "./terminal";
+import { parseCommandLine } from "./parseCommandLine";
 import { UsageError } from "./usageError";
 
 export const TRAIN_HELP = `forksight train and resume: reinforcement learning with a token mask
@@ -87,22 +87,12 @@ export function parseTrainCommand(args: readonly string[]): TrainCommand {
 }
 
 function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        out: { type: "string" },
-        set: { type: "string", multiple: true },
-        "trust-rewards": { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0] ?? message);
-  }
+  return parseCommandLine(args, {
+    out: { type: "string" },
+    set: { type: "string", multiple: true },
+    "trust-rewards": { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  });
 }
 
 /** Runs the command in this process. @throws UsageError, and errors of the run. @returns the exit code */
