@@ -35,7 +35,11 @@ export class EmbeddedEngine implements TrainingEngine {
     );
   }
 
-  async launch(launch: Launch, token: CancellationToken): Promise<void> {
+  async launch(
+    launch: Launch,
+    token: CancellationToken,
+    onWords?: (line: string) => void,
+  ): Promise<void> {
     const abort = new AbortController();
     const cancelled = token.onCancellationRequested(() => abort.abort());
     const description = join(launch.folder, RUN_FOLDER.run);
@@ -44,6 +48,7 @@ export class EmbeddedEngine implements TrainingEngine {
         this.command(launch.folder, launchArguments(launch)),
         () => existsSync(description),
         abort.signal,
+        onWords,
       );
     } finally {
       cancelled.dispose();

@@ -54,9 +54,14 @@ export interface TrainingEngine {
   availability(): Promise<Availability>;
   /**
    * Starts a trainer, and resolves once its run folder stands with run.json.
+   * @param onWords is given what the trainer says meanwhile, such as that a model is fetched, a line at a time
    * @throws Error with the trainer's own words where it ends before that
    */
-  launch(launch: Launch, token: vscode.CancellationToken): Promise<void>;
+  launch(
+    launch: Launch,
+    token: vscode.CancellationToken,
+    onWords?: (line: string) => void,
+  ): Promise<void>;
   /**
    * Goes on with a run that no trainer works on, and resolves once one does.
    * @throws Error with the trainer's own words where it ends before that

@@ -82,13 +82,22 @@ export class TrlEngine implements TrainingEngine {
     };
   }
 
-  async launch(launch: Launch, token: CancellationToken): Promise<void> {
+  async launch(
+    launch: Launch,
+    token: CancellationToken,
+    onWords?: (line: string) => void,
+  ): Promise<void> {
     const command = this.command(launchArguments(launch), launch.folder);
     const description = join(launch.folder, RUN_FOLDER.run);
     const abort = new AbortController();
     const cancelled = token.onCancellationRequested(() => abort.abort());
     try {
-      await startTrainer(command, () => existsSync(description), abort.signal);
+      await startTrainer(
+        command,
+        () => existsSync(description),
+        abort.signal,
+        onWords,
+      );
     } finally {
       cancelled.dispose();
     }

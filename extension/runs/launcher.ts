@@ -79,11 +79,12 @@ export class Launcher {
         title: `Forksight: launching ${name}`,
         cancellable: true,
       },
-      async (_, token) => {
+      async (progress, token) => {
         try {
           await engine.launch(
             { runFile: runFile.fsPath, folder, overrides, trustRewards },
             token,
+            (message) => progress.report({ message }),
           );
         } catch (error) {
           if (token.isCancellationRequested)

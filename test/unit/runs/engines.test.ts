@@ -70,6 +70,19 @@ describe("starting a trainer", () => {
     expect(readFileSync(join(folder, "trainer.log"), "utf8")).toBe("hello\n");
   });
 
+  test("hands on what the trainer says meanwhile", async () => {
+    const folder = join(temporaryPlace(), "new");
+    const said: string[] = [];
+    const speak = `console.error("fetching a/b\\n  quoted code"); setTimeout(() => process.exit(0), 500)`;
+    await startTrainer(
+      { program: process.execPath, args: ["-e", speak], folder },
+      () => false,
+      undefined,
+      (line) => said.push(line),
+    );
+    expect(said).toEqual(["fetching a/b"]);
+  });
+
   test("fails with the trainer's own words, and leaves no folder", async () => {
     const folder = join(temporaryPlace(), "new");
     const fail = `console.error("noise\\nforksight: no such model"); process.exit(1)`;
