@@ -274,6 +274,30 @@ export function formatted(value: number, format: NumberFormat): string {
   }
 }
 
+/**
+ * A number on an axis, short, with as many digits as tell it from its neighbour.
+ * @param next the value of the neighbouring tick
+ */
+export function tickText(
+  value: number,
+  format: NumberFormat,
+  next = 0,
+): string {
+  const size = Math.abs(value);
+  const gap = Math.abs(next - value) || size || 1;
+  const to = (unit: number) => {
+    const digits = -Math.floor(Math.log10(gap / unit));
+    return Number((value / unit).toFixed(Math.max(0, Math.min(12, digits))));
+  };
+  if (format === "share") return `${to(0.01)} %`;
+  if (size >= 1e6) return `${to(1e6)}M`;
+  if (size >= 1e4) return `${to(1e3)}k`;
+  if (size === 0 || size >= 1e-3) return String(to(1));
+  const digits = Math.floor(Math.log10(size)) - Math.floor(Math.log10(gap));
+  const exact = value.toExponential(Math.max(0, Math.min(12, digits)));
+  return Number(exact).toExponential();
+}
+
 function plain(value: number): string {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);

@@ -4,17 +4,18 @@ import {
   type ChartConfiguration,
   Decimation,
   Filler,
+  type FontSpec,
   LinearScale,
+  type LinearScaleOptions,
   LineElement,
   LogarithmicScale,
+  type Plugin,
   PointElement,
+  type Scale,
 } from "chart.js";
+import { toFont } from "chart.js/helpers";
 import zoomPlugin from "chartjs-plugin-zoom";
-import {
-  type ChartSpec,
-  formatted,
-  type NumberFormat,
-} from "../../core/panels/dashboardCharts";
+import { type ChartSpec, tickText } from "../../core/panels/dashboardCharts";
 import type { StepRange } from "../../core/panels/dashboardProtocol";
 import { themeValue } from "../theme";
 import { QUICK_LINE, QuickLineController } from "./lineController";
@@ -73,6 +74,7 @@ export function createChart(
             maxRotation: 0,
             autoSkipPadding: 24,
             includeBounds: false,
+            ...(hasSteps && { precision: 0 }),
             callback: (value) =>
               hasSteps
                 ? Number(value).toLocaleString("en")
@@ -89,7 +91,10 @@ export function createChart(
           },
           ticks: {
             maxTicksLimit: 6,
-            callback: (value) => tick(Number(value), spec.format),
+            callback: (value, i, ticks) => {
+              const next = ticks[i + 1] ?? ticks[i - 1];
+              return tickText(Number(value), spec.format, next?.value);
+            },
           },
         },
       },
@@ -117,8 +122,25 @@ export function createChart(
       },
     },
   };
+  if (hasSteps) config.plugins = [AXIS_NAME];
   return new Chart(canvas, config);
 }
+
+/** The horizontal axis's name in the corner under the vertical one, where it takes no room from the plot. */
+const AXIS_NAME: Plugin<"line"> = {
+  id: "axisName",
+  afterDraw({ ctx, scales }) {
+    const x = scales["x"]!;
+    const { ticks } = (x as Scale<LinearScaleOptions>).options;
+    ctx.save();
+    ctx.fillStyle = ticks.color as string;
+    ctx.font = toFont(ticks.font as Partial<FontSpec>).string;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.fillText("step", 0, x.top + 11);
+    ctx.restore();
+  },
+};
 
 /** Sets what depends on theme, range and axis. */
 export function setScales(
@@ -146,16 +168,4 @@ export function setScales(
     borderColor: themeValue("focusBorder", "#808080"),
     borderWidth: 1,
   };
-}
-
-/** Short, so that it fits the axis. */
-function tick(value: number, format: NumberFormat): string {
-  if (format === "share") return `${Number((100 * value).toPrecision(3))} %`;
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  if (size !== 0 && size < 1e-3) return value.toExponential(0);
-  return format === "plain" || format === "seconds"
-    ? String(Number(value.toPrecision(4)))
-    : formatted(value, format);
 }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { chartsFor, formatted } from "../../../core/panels/dashboardCharts";
+import {
+  chartsFor,
+  formatted,
+  type NumberFormat,
+  tickText,
+} from "../../../core/panels/dashboardCharts";
 import { csvRow } from "../../../core/run/csv";
 import type { MetricsLine } from "../../../core/run/folder";
 import {
@@ -207,5 +212,29 @@ describe("the charts", () => {
     expect(formatted(0.0000012, "plain")).toBe("1.20e-6");
     expect(formatted(0.215, "share")).toBe("21.5 %");
     expect(formatted(NaN, "count")).toBe("\u2013");
+  });
+});
+
+describe("ticks", () => {
+  const texts = (format: NumberFormat, ...ticks: number[]) =>
+    ticks.map((one, i) => tickText(one, format, ticks[i + 1] ?? ticks[i - 1]));
+
+  it("differ where their numbers do", () => {
+    expect(texts("count", 95, 95.2, 95.4, 95.6)).toEqual([
+      ...["95", "95.2", "95.4", "95.6"],
+    ]);
+    expect(texts("share", 0.998, 0.9985, 0.999)).toEqual([
+      ...["99.8 %", "99.85 %", "99.9 %"],
+    ]);
+    expect(texts("plain", 10_000, 10_002)).toEqual(["10k", "10.002k"]);
+    expect(texts("plain", 1.2e-4, 1.25e-4)).toEqual(["1.2e-4", "1.25e-4"]);
+  });
+
+  it("are short", () => {
+    expect(texts("count", 0, 500, 1000)).toEqual(["0", "500", "1000"]);
+    expect(texts("share", 0, 0.1 + 0.2)).toEqual(["0 %", "30 %"]);
+    expect(texts("plain", 0, 2e6)).toEqual(["0", "2M"]);
+    expect(texts("plain", 1e-6, 1e-5)).toEqual(["1e-6", "1e-5"]);
+    expect(tickText(0.5, "plain")).toBe("0.5");
   });
 });
