@@ -4,6 +4,7 @@ import { mkdirSync, openSync, closeSync, statSync } from "node:fs";
 import { open, readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { shortened, visibleLine } from "../../core/panels/visibleText";
 import { RUN_FOLDER } from "../../core/run/folder";
 
 /** Milliseconds between two looks at what a trainer that is being started has written. */
@@ -106,10 +107,8 @@ async function lastLines(log: string, from: number): Promise<string[]> {
 
 /** Indented lines are the code that a library's warning quotes. */
 function shownLine(lines: readonly string[]): string | undefined {
-  return lines
-    .filter((line) => /^\S/.test(line))
-    .at(-1)
-    ?.slice(0, SHOWN_LINE);
+  const line = lines.filter((one) => /^\S/.test(one)).at(-1);
+  return line && shortened(visibleLine(line), SHOWN_LINE);
 }
 
 /** A launch that failed leaves no folder behind that holds nothing but its log. */
