@@ -131,7 +131,7 @@ export class DashboardSession {
     return this.inTurn(async () => {
       if (!this.isReady) return;
       for (const run of this.shown.values()) {
-        run.run = await this.parts.read(run.folder);
+        run.update(await this.parts.read(run.folder));
         const before = run.metrics.rows.length;
         const last = run.metrics.rows.at(-1)?.line.step ?? -Infinity;
         const appended = await run.poll();
@@ -157,7 +157,7 @@ export class DashboardSession {
       const batch = runs.slice(i, i + BATCH);
       await Promise.all(
         batch.map(async (run) => {
-          run.run = await this.parts.read(run.folder);
+          run.update(await this.parts.read(run.folder));
           await run.open();
         }),
       );

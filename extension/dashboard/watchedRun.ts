@@ -55,6 +55,15 @@ export class WatchedRun {
     );
   }
 
+  /** Takes a later snapshot. One that cannot be read keeps the run's name and group. */
+  update(run: Run): void {
+    const { name, group } = this.run;
+    this.run =
+      run.state === "unreadable"
+        ? { ...run, name, ...(group && { group }) }
+        : run;
+  }
+
   async open(): Promise<void> {
     await this.guarded(() => this.metrics.open(this.budget.whole));
   }

@@ -48,7 +48,7 @@ export async function readRun(
   const place = { folder, ...(group !== undefined && { group }) };
   const description = await readJson(folder, RUN_FOLDER.run, readDescription);
   if (description === undefined || !description.ok) {
-    const problem = description?.message ?? `${RUN_FOLDER.run} is missing`;
+    const problem = description?.message ?? (await missing(folder));
     return { ...place, name: basename(folder), state: "unreadable", problem };
   }
   const { value } = description;
@@ -103,6 +103,15 @@ export async function fingerprint(folder: string): Promise<string> {
     ),
   );
   return marks.join(", ");
+}
+
+/** Why there is no run.json. */
+async function missing(folder: string): Promise<string> {
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? `${RUN_FOLDER.run} is missing` : "its folder is gone";
 }
 
 /** A run that has written no status is just being started, unless it was written long ago. */

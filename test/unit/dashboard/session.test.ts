@@ -103,6 +103,18 @@ describe("a session", () => {
     session.dispose();
   });
 
+  it("keeps the name of a run whose folder is gone, and says so", async () => {
+    const folder = join(place, "gone");
+    writeRun(folder, "third", line(1), { step: 1, steps: 9 }, { seed: 3 });
+    const { session, last } = await sessionOn([folder]);
+    rmSync(folder, { recursive: true });
+    await session.poll();
+    expect(last("runs")?.shown).toMatchObject([
+      { name: "third", state: "unreadable", message: "its folder is gone" },
+    ]);
+    session.dispose();
+  });
+
   it("says what is wrong with a folder that holds no run, and goes on with the others", async () => {
     const broken = join(place, "broken");
     mkdirSync(broken);
