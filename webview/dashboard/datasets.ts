@@ -26,6 +26,8 @@ export interface Reading {
   readonly run: ShownRun;
   /** Empty where a chart has one series. */
   readonly label: string;
+  /** The sign of the marks along its line; left out where the line bears none. */
+  readonly mark?: string;
   readonly style: LineStyle;
   /** As measured. */
   readonly points: readonly Point[];
@@ -77,13 +79,14 @@ function lines(spec: ChartSpec, model: DashboardModel): Drawing {
       if (points.length === 0) continue;
       const number = spec.series.findIndex((one) => one.metric === metric);
       const style = styleOf(run, runs.length, number, spec);
+      const marker = runs.length > 1 && shown.length > 1 ? number : undefined;
       readings.push({
         run,
         label: spec.series.length > 1 ? label : "",
+        ...(marker !== undefined && { mark: markOf(marker) }),
         style,
         points,
       });
-      const marker = runs.length > 1 && shown.length > 1 ? number : undefined;
       if (weight === 0) drawn.push(line(points, style, marker, spec));
       else {
         if (runs.length <= RAW_RUNS) raw.push(faint(points, style));

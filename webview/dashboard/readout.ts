@@ -43,7 +43,14 @@ export function fillReadout(
   const rows = groups
     .slice(0, MOST_RUNS)
     .map((group) => row(group, isGrid ? labels : undefined, spec, runs.size));
-  if (isGrid) rows.unshift(headRow(labels));
+  if (isGrid)
+    rows.unshift(
+      headRow(
+        labels.map((wanted) =>
+          titleOf(values.find(({ reading }) => reading.label === wanted)!),
+        ),
+      ),
+    );
   if (isCut) rows.push(noteRow(`the ${MOST_RUNS} highest of ${groups.length}`));
   table.classList.toggle("list", !isGrid);
   table.tBodies[0]!.replaceChildren(...rows);
@@ -61,7 +68,7 @@ function row(
   head.scope = "row";
   const name = document.createElement("span");
   const isOfRun = labels !== undefined || label === "" || runs > 1;
-  name.textContent = isOfRun ? run.head.name : visibleLine(label);
+  name.textContent = isOfRun ? run.head.name : titleOf(group[0]!);
   head.append(swatch(style), name);
   element.append(head);
   if (labels === undefined) valueCell(element, group[0], spec);
@@ -73,6 +80,12 @@ function row(
         spec,
       );
   return element;
+}
+
+/** A series' label, with the sign that its lines bear. */
+function titleOf({ reading }: Value): string {
+  const { mark, label } = reading;
+  return (mark === undefined ? "" : `${mark} `) + visibleLine(label);
 }
 
 function valueCell(
@@ -93,7 +106,7 @@ function headRow(labels: readonly string[]): HTMLTableRowElement {
   for (const label of ["", ...labels]) {
     const cell = document.createElement("th");
     cell.scope = "col";
-    cell.textContent = visibleLine(label);
+    cell.textContent = label;
     element.append(cell);
   }
   return element;
