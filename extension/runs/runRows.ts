@@ -1,10 +1,13 @@
 import { dirname } from "node:path";
+import { tellApart } from "../../core/run/tellApart";
 import { isLive, type Run } from "./run";
 
 /** A run in the view "Runs". The row stays while its run's snapshots come and go: VS Code knows it by identity. */
 export interface RunRow {
   readonly kind: "run";
   run: Run;
+  /** What tells it from its neighbours of the same name; else empty. */
+  beside: string;
   readonly parent?: GroupRow;
 }
 
@@ -44,10 +47,12 @@ export function runRows(
       order.push(folder);
     }
   }
+  const alone = order.filter((one) => typeof one !== "string");
+  const beside = tellApart(alone);
   return order.map((one) =>
     typeof one === "string"
       ? groupRow(one, members.get(one)!, waitingIn(one))
-      : { kind: "run", run: one },
+      : { kind: "run", run: one, beside: beside[alone.indexOf(one)]! },
   );
 }
 
@@ -60,8 +65,11 @@ function groupRow(
   const name = runs[0]!.group!;
   const group: GroupRow = { kind: "group", folder, name, rows, waiting };
   // Within a group the order is the one in which they were launched.
-  for (const run of [...runs].reverse())
-    rows.push({ kind: "run", run, parent: group });
+  const ordered = [...runs].reverse();
+  const beside = tellApart(ordered);
+  ordered.forEach((run, i) =>
+    rows.push({ kind: "run", run, beside: beside[i]!, parent: group }),
+  );
   return group;
 }
 
@@ -96,8 +104,9 @@ export function updateRows(
 /** Whether anything changed that is shown. */
 function update(row: Row, fresh: Row): boolean {
   if (row.kind === "run" && fresh.kind === "run") {
-    const changed = row.run !== fresh.run;
+    const changed = row.run !== fresh.run || row.beside !== fresh.beside;
     row.run = fresh.run;
+    row.beside = fresh.beside;
     return changed;
   }
   if (row.kind !== "group" || fresh.kind !== "group") return false;

@@ -29,11 +29,12 @@ export function runName({ name }: Run): string {
   return shortened(visibleLine(name), 100);
 }
 
-/** `12/30, reward 0.41, ETA 3 min 20 s`. */
-export function runDescription(run: Run): string {
+/** `12/30, reward 0.41, ETA 3 min 20 s`. @param beside stands first; what tells it from others of its name */
+export function runDescription(run: Run, beside = ""): string {
   const { state, status, latest, problem } = run;
-  if (state === "unreadable") return oneLine(problem ?? "unreadable");
-  const parts: string[] = [];
+  const parts: string[] = beside === "" ? [] : [oneLine(beside)];
+  if (state === "unreadable")
+    return [...parts, oneLine(problem ?? "unreadable")].join(", ");
   if (state === "preparing" && status?.step === 0)
     parts.push(status.message ? oneLine(status.message) : "preparing");
   else if (status) parts.push(`${status.step}/${status.steps}`);
@@ -51,8 +52,8 @@ export function runDescription(run: Run): string {
 }
 
 /** For a screen reader, which does not see the icon. */
-export function runLabel(run: Run): string {
-  return `Run ${runName(run)}, ${run.state}, ${runDescription(run)}`;
+export function runLabel(run: Run, beside = ""): string {
+  return `Run ${runName(run)}, ${run.state}, ${runDescription(run, beside)}`;
 }
 
 /** Flags for the `when` clauses of package.json, such as `run resumable`. */

@@ -79,10 +79,10 @@ export class RunsView
     for (const one of this.subscriptions) one.dispose();
   }
 
-  private runItem({ run }: RunRow): vscode.TreeItem {
+  private runItem({ run, beside }: RunRow): vscode.TreeItem {
     const item = new vscode.TreeItem(runName(run));
     item.id = run.folder;
-    item.description = runDescription(run);
+    item.description = runDescription(run, beside);
     const { icon, color } =
       run.divergence === undefined ? STATE_ICONS[run.state] : DIVERGING;
     item.iconPath = new vscode.ThemeIcon(
@@ -90,7 +90,7 @@ export class RunsView
       color === undefined ? undefined : new vscode.ThemeColor(color),
     );
     item.contextValue = runFlags(run, this.opened.of(run.folder) !== undefined);
-    item.accessibilityInformation = { label: runLabel(run) };
+    item.accessibilityInformation = { label: runLabel(run, beside) };
     if (run.state !== "unreadable")
       item.command = {
         command: "forksight.openDashboard",

@@ -111,6 +111,18 @@ describe("groups", () => {
     expect(foldersOf(rows[2])).toEqual(["/elsewhere/arms/all"]);
   });
 
+  test("runs of one name beside each other get their folders' names", () => {
+    const rows = runRows([
+      runIn("done", { folder: "/runs/a-1", name: "a" }),
+      runIn("done", { folder: "/runs/a-2", name: "a" }),
+      runIn("done", { folder: "/runs/b", name: "b" }),
+    ]);
+    expect(rows.map((row) => row.kind === "run" && row.beside)).toEqual([
+      ...["a-1", "a-2", ""],
+    ]);
+    expect(runDescription(RUN, "a-1")).toMatch(/^a-1, 12\/30/);
+  });
+
   test("say how far they are", () => {
     const [group] = runRows(runs, () => ["bottom", "random"]);
     if (group?.kind !== "group") throw new Error("no group");
