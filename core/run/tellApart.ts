@@ -9,7 +9,8 @@ interface NamedRun {
 }
 
 /**
- * For each run what tells it from the others of its name: its group, else its folder's name, else its folder.
+ * For each run what tells it from the others of its name: its group, else its folder's name, else its folder; without a long
+ * beginning that all of them share, which would be all that a narrow place shows.
  * @returns "" for a run whose name is its own
  */
 export function tellApart(runs: readonly NamedRun[]): string[] {
@@ -22,7 +23,8 @@ export function tellApart(runs: readonly NamedRun[]): string[] {
     const telling = MARKS.find(
       (mark) => mark(run) && others.every((one) => mark(one) !== mark(run)),
     );
-    return (telling ?? folderOf)(run);
+    const mark = telling ?? folderOf;
+    return withoutShared(mark(run), others.map(mark));
   });
 }
 
@@ -32,3 +34,17 @@ const MARKS: readonly ((run: NamedRun) => string)[] = [
   ({ group = "" }) => group,
   ({ folder }) => folder.split(/[\\/]/).at(-1)!,
 ];
+
+/** Beginnings up to this length are left as they are, in characters. */
+const SHORT = 8;
+
+function withoutShared(mark: string, others: readonly string[]): string {
+  let shared = 0;
+  while (
+    shared < mark.length &&
+    others.every((one) => one[shared] === mark[shared])
+  )
+    shared += 1;
+  const cut = mark.slice(0, shared).lastIndexOf("-") + 1;
+  return cut > SHORT ? `\u2026${mark.slice(cut)}` : mark;
+}

@@ -22,3 +22,10 @@ test("runs of one name are told apart by group, folder name or folder", () => {
     ]),
   ).toEqual(["arms-1", "arms-2", "a-1", "/r/a-2", "/s/a-2"]);
 });
+
+test("a long beginning that they share is left out", () => {
+  const runs = ["second-20261126-062042", "second-20261126-071500"];
+  expect(tellApart(runs.map((name) => run(`/r/${name}`, "second")))).toEqual([
+    ...["\u2026062042", "\u2026071500"],
+  ]);
+});
