@@ -122,7 +122,11 @@ export function activate(context: vscode.ExtensionContext): void {
     environment: () => trlSetUp.environment(),
   });
   ray = new RayEngine(context, trlPackage.source, log);
-  const engines = new Engines([new EmbeddedEngine(cliFile), trl, ray]);
+  const engines = new Engines([
+    new EmbeddedEngine(cliFile, () => cuda.folder()),
+    trl,
+    ray,
+  ]);
   const launcher = new Launcher(engines, runs, opened);
   const launchPanels = new LaunchPanels(registrar(failures), models, {
     extensionUri: context.extensionUri,

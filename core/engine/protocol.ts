@@ -25,6 +25,12 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/**
+ * Environment variable that tells a trainer, which no message reaches, the folder of the CUDA libraries that were
+ * installed on request.
+ */
+export const CUDA_FOLDER_VARIABLE = "FORKSIGHT_CUDA_FOLDER";
+
 /** How the engine is set up; sent at its start and when a setting changes. */
 export interface EngineConfiguration {
   readonly gpu: GpuChoice;

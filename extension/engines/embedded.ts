@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CancellationToken } from "vscode";
 import { isAlive, RUN_FOLDER } from "../../core/run/folder";
+import { CUDA_FOLDER_VARIABLE } from "../../core/engine/protocol";
 import { readStatus } from "../../core/run/readFolder";
 import { type TrainerCommand, startTrainer } from "./trainerProcess";
 import type {
@@ -19,8 +20,14 @@ export class EmbeddedEngine implements TrainingEngine {
   readonly description =
     "llama.cpp on this machine, in a process of its own; nothing to install";
 
-  /** @param cliFile absolute path of dist/cli.mjs */
-  constructor(private readonly cliFile: string) {}
+  /**
+   * @param cliFile absolute path of dist/cli.mjs
+   * @param cudaFolder the folder of the installed CUDA libraries, if any
+   */
+  constructor(
+    private readonly cliFile: string,
+    private readonly cudaFolder: () => string | undefined,
+  ) {}
 
   availability(): Promise<Availability> {
     return Promise.resolve(
@@ -68,10 +75,14 @@ export class EmbeddedEngine implements TrainingEngine {
   }
 
   private command(folder: string, args: readonly string[]): TrainerCommand {
+    const cudaFolder = this.cudaFolder();
     return {
       program: process.execPath,
       args: [this.cliFile, ...args],
-      env: { ELECTRON_RUN_AS_NODE: "1" },
+      env: {
+        ELECTRON_RUN_AS_NODE: "1",
+        ...(cudaFolder !== undefined && { [CUDA_FOLDER_VARIABLE]: cudaFolder }),
+      },
       folder,
     };
   }

@@ -1,4 +1,5 @@
 /** The policy over llama.cpp: one GGUF in the training kernel and, for sampling, in llama_decode. */
+import { CUDA_FOLDER_VARIABLE } from "../../core/engine/protocol";
 import type { Problem } from "../../core/tasks/problem";
 import { deriveSeed } from "../../core/rl/seed";
 import type { RunSettings } from "../../core/run/settings";
@@ -55,9 +56,15 @@ export async function openLlamaPolicy(
   onProgress: (message: string, done: number) => void,
   signal: AbortSignal,
 ): Promise<OpenedPolicy> {
+  const cudaFolder = process.env[CUDA_FOLDER_VARIABLE];
   const llama = await openLlama(
     loadAddon,
-    { gpu: settings.gpu, idleUnloadMinutes: 0, threads: settings.threads },
+    {
+      gpu: settings.gpu,
+      idleUnloadMinutes: 0,
+      threads: settings.threads,
+      ...(cudaFolder !== undefined && { cudaFolder }),
+    },
     "gpu in the run file",
   );
   const addon = llama.addon as TrainingAddon;
