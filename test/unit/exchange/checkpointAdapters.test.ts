@@ -125,6 +125,7 @@ describe("CheckpointAdapters", () => {
       adapter,
       "--base",
       model,
+      "--force",
     ]);
     expect(readFileSync(`${script}.calls`, "utf8")).toBe(".");
   });
