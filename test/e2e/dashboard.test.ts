@@ -17,6 +17,7 @@ import type { MetricsLine, RunStatus } from "../../core/run/folder";
 import { root } from "../../scripts/steps.mjs";
 import { csvRecords } from "./harness/csv";
 import { saveImage } from "./harness/images";
+import { answerFileDialog } from "./harness/fileDialog";
 import {
   obstacle,
   picturesOfFailures,
@@ -321,7 +322,7 @@ describe.skipIf(obstacle() !== undefined)("the dashboard", () => {
     const page = await dashboard();
     await page.locator("#exports").click();
     await page.locator(choice).click();
-    await workbench.answer(file);
+    await answerFileDialog(workbench, file);
     await workbench.until(
       () => Promise.resolve(existsSync(file) && readFileSync(file).length > 0),
       () => `${name} is not written`,

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readPeft } from "../../core/exchange/peft";
 import { root } from "../../scripts/steps.mjs";
 import { writeRun } from "../unit/runs/folders";
+import { answerFileDialog } from "./harness/fileDialog";
 import {
   obstacle,
   picturesOfFailures,
@@ -67,36 +68,10 @@ describe.skipIf(obstacle() !== undefined)("exchange", () => {
       rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Types a path into VS Code's own file dialog, once that is the quick input that is open. */
-  async function answerFileDialog(title: string, path: string): Promise<void> {
-    const dialog = workbench.page
-      .locator(".quick-input-widget:visible")
-      .filter({
-        has: workbench.page.locator(".quick-input-title", { hasText: title }),
-      });
-    await dialog.waitFor();
-    const input = dialog.locator("input").first();
-    await workbench.until(
-      async () => (await input.inputValue()).startsWith("/"),
-      async () => `the dialog shows "${await input.inputValue()}"`,
-    );
-    await input.fill(path);
-    // The dialog may still be listing a folder, and then takes the answer as a way into it.
-    await workbench.until(
-      async () => {
-        if (!(await dialog.isVisible())) return true;
-        const button = dialog.locator(".monaco-button:visible").first();
-        await button.click({ timeout: 2000 }).catch(() => undefined);
-        return false;
-      },
-      async () => `the dialog stays at "${await input.inputValue()}"`,
-    );
-  }
-
   test("a trainer_state.json is imported, and the run is in the list", async () => {
     await workbench.run("Forksight: Import Runs...");
     await answerFileDialog(
-      "Import Runs",
+      workbench,
       join(elsewhere, "checkpoint-4", "trainer_state.json"),
     );
     const row = workbench.page.locator(
@@ -120,7 +95,7 @@ describe.skipIf(obstacle() !== undefined)("exchange", () => {
     await workbench.pick("Step 7");
     await workbench.pick("PEFT Folder...");
     const target = join(elsewhere, "exported");
-    await answerFileDialog("new folder", target);
+    await answerFileDialog(workbench, target);
     const weights = join(target, "adapter_model.safetensors");
     const config = join(target, "adapter_config.json");
     await workbench.until(
