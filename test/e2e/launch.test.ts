@@ -291,7 +291,18 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
       .locator(".squiggly-error")
       .first()
       .waitFor({ state: "detached" });
-    await workbench.run("View: Revert and Close Editor");
+    await workbench.press("Control+S");
+    await workbench.until(
+      () =>
+        Promise.resolve(
+          readFileSync(join(workspace, RUN_FILE), "utf8").includes("keep: 3"),
+        ),
+      () => "the mended run file is not saved",
+    );
+    await workbench.run("View: Close Editor");
+    await workbench.page
+      .locator(".tab", { hasText: "arm.forksight.yaml" })
+      .waitFor({ state: "detached" });
   });
 
   test("opens the run file in the form, and launches it from there", async () => {
