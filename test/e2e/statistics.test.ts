@@ -47,7 +47,8 @@ describe.skipIf(obstacle() !== undefined)("the view Entropy", () => {
     await workbench.run("Forksight: Focus on Entropy View");
     view = workbench.page
       .frameLocator("iframe.webview")
-      .first()
+      // The view "Training" above it is a web view too.
+      .last()
       .frameLocator("iframe#active-frame");
   });
 
