@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { dashboardHtml } from "../../core/panels/dashboardHtml";
@@ -13,6 +12,7 @@ import type { Run } from "../runs/run";
 import { DashboardSession } from "./dashboardSession";
 import { saveAllData, saveFile } from "./saving";
 import { shownName } from "./shownName";
+import { showPage } from "../webviewPage";
 
 /** The shown runs' folders: a window that ends unasked, as by a crash, has not saved what the page kept. */
 const KEPT = "forksight.dashboard.folders";
@@ -128,7 +128,6 @@ export class DashboardPanel
 
   private attach(panel: vscode.WebviewPanel): DashboardSession {
     const { webview } = panel;
-    const root = vscode.Uri.joinPath(this.extensionUri, "dist", "webview");
     const session = new DashboardSession({
       post: (message) => void webview.postMessage(message),
       known: () => this.runs.all(),
@@ -137,7 +136,6 @@ export class DashboardPanel
       keep: (folders) => void this.memento.update(KEPT, folders),
     });
     this.open_ = { panel, session };
-    webview.options = { enableScripts: true, localResourceRoots: [root] };
     const icon = (name: string) =>
       vscode.Uri.joinPath(this.extensionUri, "media", name);
     panel.iconPath = {
@@ -156,14 +154,7 @@ export class DashboardPanel
       session.dispose();
       if (this.open_?.panel === panel) this.open_ = undefined;
     });
-    const uriOf = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
-    webview.html = dashboardHtml({
-      nonce: randomBytes(16).toString("base64url"),
-      scriptUri: uriOf("dashboard.js"),
-      styleUri: uriOf("dashboard.css"),
-      cspSource: webview.cspSource,
-    });
+    showPage(webview, this.extensionUri, "dashboard", dashboardHtml);
     session.watch(panel.visible);
     return session;
   }

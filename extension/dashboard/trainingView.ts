@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import {
   type ChartSpec,
@@ -17,6 +16,7 @@ import type { Row } from "../../core/run/sampling";
 import { isLive, type Run } from "../runs/run";
 import type { RunSource } from "./dashboardPanel";
 import { WatchedRun } from "./watchedRun";
+import { showPage } from "../webviewPage";
 
 /** Milliseconds between two looks while the view is visible. */
 const PERIOD = 1500;
@@ -58,11 +58,7 @@ export class TrainingView
 
   resolveWebviewView(view: vscode.WebviewView): void {
     this.view = view;
-    const root = vscode.Uri.joinPath(this.extensionUri, "dist", "webview");
     const { webview } = view;
-    webview.options = { enableScripts: true, localResourceRoots: [root] };
-    const uriOf = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
     const received = webview.onDidReceiveMessage((message: unknown) => {
       const known = readFromTraining(message);
       if (known !== undefined) void this.receive(known);
@@ -77,12 +73,7 @@ export class TrainingView
       clearInterval(this.timer);
       if (this.view === view) this.view = undefined;
     });
-    webview.html = trainingHtml({
-      nonce: randomBytes(16).toString("base64url"),
-      scriptUri: uriOf("training.js"),
-      styleUri: uriOf("training.css"),
-      cspSource: webview.cspSource,
-    });
+    showPage(webview, this.extensionUri, "training", trainingHtml);
     watch();
   }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { type CutRule, cutTrace } from "../../core/annotation/cut";
@@ -17,6 +16,7 @@ import type { LiveTrace } from "./liveTrace";
 import { selectPlace } from "./selectPlace";
 import { nextPlaceOf } from "./tokenPlaces";
 import { shortened, visibleText } from "../../core/panels/visibleText";
+import { showPage } from "../webviewPage";
 
 /** Milliseconds between a change and the view's: typing comes in bursts. */
 const SETTLE = 120;
@@ -54,11 +54,7 @@ export class StatisticsView
 
   resolveWebviewView(view: vscode.WebviewView): void {
     this.view = view;
-    const root = vscode.Uri.joinPath(this.extensionUri, "dist", "webview");
     const { webview } = view;
-    webview.options = { enableScripts: true, localResourceRoots: [root] };
-    const uriOf = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
     const received = webview.onDidReceiveMessage((message: unknown) => {
       const known = readFromStatisticsView(message);
       if (known !== undefined) void this.receive(known);
@@ -67,12 +63,7 @@ export class StatisticsView
       received.dispose();
       if (this.view === view) this.view = undefined;
     });
-    webview.html = statisticsHtml({
-      nonce: randomBytes(16).toString("base64url"),
-      scriptUri: uriOf("statistics.js"),
-      styleUri: uriOf("statistics.css"),
-      cspSource: webview.cspSource,
-    });
+    showPage(webview, this.extensionUri, "statistics", statisticsHtml);
   }
 
   dispose(): void {

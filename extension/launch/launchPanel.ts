@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { launchHtml } from "../../core/panels/launchHtml";
@@ -14,6 +13,7 @@ import { formRoot, shownPath, typedPaths } from "./formPaths";
 import type { RunFacts } from "./runFacts";
 import { readText, saveAs, saveBack, type SavedFile } from "./saveRunFile";
 import type { Surroundings } from "./surroundings";
+import { showPage } from "../webviewPage";
 
 /** What a panel works with. */
 export interface LaunchParts {
@@ -47,11 +47,7 @@ export class LaunchPanel {
   ) {
     this.saved = saved;
     this.surroundings = parts.surroundings();
-    const root = vscode.Uri.joinPath(parts.extensionUri, "dist", "webview");
     const { webview } = panel;
-    webview.options = { enableScripts: true, localResourceRoots: [root] };
-    const uriOf = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
     this.subscriptions.push(
       this.surroundings,
       this.surroundings.onDidChange(() => this.post(this.surroundings.message)),
@@ -65,12 +61,7 @@ export class LaunchPanel {
     );
     panel.onDidDispose(() => this.dispose());
     this.showTitle();
-    webview.html = launchHtml({
-      nonce: randomBytes(16).toString("base64url"),
-      scriptUri: uriOf("launch.js"),
-      styleUri: uriOf("launch.css"),
-      cspSource: webview.cspSource,
-    });
+    showPage(webview, parts.extensionUri, "launch", launchHtml);
     this.surroundings.look();
   }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { rolloutsHtml } from "../../core/panels/rolloutsHtml";
@@ -15,6 +14,7 @@ import { RUN_FOLDER } from "../../core/run/folder";
 import { shortened, visibleLine } from "../../core/panels/visibleText";
 import { checkpointsOf, readRunFacts, rolloutSteps } from "./runFolder";
 import type { StepTable, StepTables } from "./stepTables";
+import { showPage } from "../webviewPage";
 
 /** Milliseconds between a change of the folder and a look at it: a step writes several files. */
 const SETTLE = 300;
@@ -54,8 +54,6 @@ export class RolloutsPanel implements vscode.Disposable {
     extensionUri: vscode.Uri,
   ) {
     const { webview } = panel;
-    const root = vscode.Uri.joinPath(extensionUri, "dist", "webview");
-    webview.options = { enableScripts: true, localResourceRoots: [root] };
     const changed = () => this.refreshSoon();
     const watchers = [RUN_FOLDER.rollouts, RUN_FOLDER.checkpoints].map((name) =>
       vscode.workspace.createFileSystemWatcher(
@@ -77,14 +75,7 @@ export class RolloutsPanel implements vscode.Disposable {
         if (known !== undefined) void this.receive(known);
       }),
     ];
-    const uriOf = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(root, name)).toString();
-    webview.html = rolloutsHtml({
-      nonce: randomBytes(16).toString("base64url"),
-      scriptUri: uriOf("rollouts.js"),
-      styleUri: uriOf("rollouts.css"),
-      cspSource: webview.cspSource,
-    });
+    showPage(webview, extensionUri, "rollouts", rolloutsHtml);
   }
 
   /** Brings the panel to the front, at a step where one is named. */
