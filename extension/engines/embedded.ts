@@ -1,11 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import type { CancellationToken } from "vscode";
-import { isAlive, RUN_FOLDER } from "../../core/run/folder";
 import { CUDA_FOLDER_VARIABLE } from "../../core/engine/protocol";
-import { readStatus } from "../../core/run/readFolder";
-import { type TrainerCommand, startTrainer } from "./trainerProcess";
+import {
+  askToStop,
+  launchArguments,
+  launchHere,
+  resumeArguments,
+  resumeHere,
+} from "./localTrainer";
+import type { TrainerCommand } from "./trainerProcess";
 import type {
   Availability,
   Launch,
@@ -42,36 +45,23 @@ export class EmbeddedEngine implements TrainingEngine {
     );
   }
 
-  async launch(
+  launch(
     launch: Launch,
     token: CancellationToken,
     onWords?: (line: string) => void,
   ): Promise<void> {
-    const abort = new AbortController();
-    const cancelled = token.onCancellationRequested(() => abort.abort());
-    const description = join(launch.folder, RUN_FOLDER.run);
-    try {
-      await startTrainer(
-        this.command(launch.folder, launchArguments(launch)),
-        () => existsSync(description),
-        abort.signal,
-        onWords,
-      );
-    } finally {
-      cancelled.dispose();
-    }
+    const command = this.command(launch.folder, launchArguments(launch));
+    return launchHere(command, token, onWords);
   }
 
   resume(resumption: Resumption): Promise<void> {
-    const { folder } = resumption;
-    return startTrainer(
-      this.command(folder, resumeArguments(resumption)),
-      (pid) => isAtWork(folder, pid),
+    return resumeHere(
+      this.command(resumption.folder, resumeArguments(resumption)),
     );
   }
 
-  async stop(folder: string): Promise<void> {
-    await writeFile(join(folder, RUN_FOLDER.stop), "");
+  stop(folder: string): Promise<void> {
+    return askToStop(folder);
   }
 
   private command(folder: string, args: readonly string[]): TrainerCommand {
@@ -85,42 +75,5 @@ export class EmbeddedEngine implements TrainingEngine {
       },
       folder,
     };
-  }
-}
-
-/** The command line of a launch, from `train` on. */
-export function launchArguments(launch: Launch): string[] {
-  return [
-    "train",
-    launch.runFile,
-    "--out",
-    launch.folder,
-    ...launch.overrides.flatMap(({ field, value }) => [
-      "--set",
-      `${field}=${value}`,
-    ]),
-    ...(launch.trustRewards ? ["--trust-rewards"] : []),
-  ];
-}
-
-/** The command line of a resumption, from `resume` on. */
-export function resumeArguments(resumption: Resumption): string[] {
-  const { folder, steps, trustRewards } = resumption;
-  return [
-    "resume",
-    folder,
-    ...(steps === undefined ? [] : ["--set", `steps=${steps}`]),
-    ...(trustRewards ? ["--trust-rewards"] : []),
-  ];
-}
-
-/** Whether the status is of this process; the trainer also speaks up by failing, which is for the caller's list to show. */
-export function isAtWork(folder: string, pid: number): boolean {
-  try {
-    const text = readFileSync(join(folder, RUN_FOLDER.status), "utf8");
-    const read = readStatus(text);
-    return read.ok && read.value.pid === pid && isAlive(read.value, Date.now());
-  } catch {
-    return false;
   }
 }

@@ -1,15 +1,17 @@
-import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { CancellationToken } from "vscode";
-import { RUN_FOLDER } from "../../core/run/folder";
 import {
   choosePython,
   type TrlPackage,
   type TrlVersions,
 } from "../trl/trlPackage";
-import { isAtWork, launchArguments, resumeArguments } from "./embedded";
-import { startTrainer, type TrainerCommand } from "./trainerProcess";
+import {
+  askToStop,
+  launchArguments,
+  launchHere,
+  resumeArguments,
+  resumeHere,
+} from "./localTrainer";
+import type { TrainerCommand } from "./trainerProcess";
 import type {
   Availability,
   Launch,
@@ -87,36 +89,22 @@ export class TrlEngine implements TrainingEngine {
     token: CancellationToken,
     onWords?: (line: string) => void,
   ): Promise<void> {
-    const command = this.command(launchArguments(launch), launch.folder);
-    const description = join(launch.folder, RUN_FOLDER.run);
-    const abort = new AbortController();
-    const cancelled = token.onCancellationRequested(() => abort.abort());
-    try {
-      await startTrainer(
-        command,
-        () => existsSync(description),
-        abort.signal,
-        onWords,
-      );
-    } finally {
-      cancelled.dispose();
-    }
+    const command = this.command(launch.folder, launchArguments(launch));
+    await launchHere(command, token, onWords);
   }
 
-  resume(resumption: Resumption): Promise<void> {
-    const { folder } = resumption;
-    return startTrainer(
-      this.command(resumeArguments(resumption), folder),
-      (pid) => isAtWork(folder, pid),
+  async resume(resumption: Resumption): Promise<void> {
+    await resumeHere(
+      this.command(resumption.folder, resumeArguments(resumption)),
     );
   }
 
-  async stop(folder: string): Promise<void> {
-    await writeFile(join(folder, RUN_FOLDER.stop), "");
+  stop(folder: string): Promise<void> {
+    return askToStop(folder);
   }
 
   /** One process, which becomes several by torchrun where the run file asks for them. */
-  private command(args: readonly string[], folder: string): TrainerCommand {
+  private command(folder: string, args: readonly string[]): TrainerCommand {
     const python = this.python();
     if (python === undefined)
       throw new Error(`There is no Python with TRL yet. Run "Set Up TRL".`);

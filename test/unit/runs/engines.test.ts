@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   launchArguments,
   resumeArguments,
-} from "../../../extension/engines/embedded";
+} from "../../../extension/engines/localTrainer";
 import { startTrainer } from "../../../extension/engines/trainerProcess";
 import { parseTrainCommand } from "../../../native/cli/train";
 import { temporaryPlace } from "./folders";
