@@ -203,12 +203,22 @@ async function prepared(endToEnd) {
   return { name: "set-up", ok, milliseconds: performance.now() - begin };
 }
 
+function readOptions() {
+  try {
+    return parseArgs({
+      options: { only: { type: "string" }, images: { type: "boolean" } },
+    }).values;
+  } catch (error) {
+    throw new ScriptError(
+      `${error instanceof Error ? error.message : error}. npm test -- takes --only STEP,STEP and --images.`,
+    );
+  }
+}
+
 /** @returns {(keyof typeof STEPS)[]} */
 function chosenSteps() {
   const all = /** @type {(keyof typeof STEPS)[]} */ (Object.keys(STEPS));
-  const { values } = parseArgs({
-    options: { only: { type: "string" }, images: { type: "boolean" } },
-  });
+  const values = readOptions();
   if (values.images) process.env.FORKSIGHT_IMAGES = "1";
   if (values.only === undefined) return all;
   const names = values.only.split(",");
