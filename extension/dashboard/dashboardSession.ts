@@ -1,10 +1,10 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import type {
-  FromDashboard,
-  StepRange,
-  ToDashboard,
+import {
+  type FromDashboard,
+  packed,
+  type StepRange,
+  type ToDashboard,
 } from "../../core/panels/dashboardProtocol";
-import { packed } from "../../core/panels/dashboardProtocol";
 import { toColumns } from "../../core/run/metricsColumns";
 import { settingsDiff } from "../../core/run/settingsDiff";
 import type { Run } from "../runs/run";

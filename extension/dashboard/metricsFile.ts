@@ -234,13 +234,11 @@ export class MetricsFile {
         start: at,
         end: Math.min(range.end, at + length),
       });
-      let used = 0;
       for (const line of wholeLines(bytes)) {
         this.parse(bytes, line, at, rows);
-        used = line.end;
         if (this.pace.isDue()) await this.pace.rest();
       }
-      used = bytes.lastIndexOf("\n") + 1;
+      const used = bytes.lastIndexOf("\n") + 1;
       at += used;
       if (used > 0) length = CHUNK;
       else if (at + length >= range.end || length > LONGEST_LINE) break;

@@ -37,6 +37,8 @@ export class TrainingView
   private timer: NodeJS.Timeout | undefined;
   private watched: WatchedRun | undefined;
   private selected = "";
+  /** What the page was last told of the run. */
+  private lastHead = "";
   /** One look at a time. */
   private looking = Promise.resolve();
 
@@ -108,8 +110,6 @@ export class TrainingView
   private look(always = false): void {
     this.looking = this.looking.then(() => this.show(always));
   }
-
-  private lastHead = "";
 
   private async show(always: boolean): Promise<void> {
     if (!this.view?.visible) return;
