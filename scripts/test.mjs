@@ -19,16 +19,22 @@ const bin = join(root, "node_modules");
 
 /** @typedef {{passed: number, failed: number, skipped: number}} Counts */
 /** @typedef {{name: string, ok: boolean, counts?: Counts, milliseconds: number, note?: string}} Outcome */
+/** @typedef {{python: string} | {obstacle: string}} Python one that has TRL, or why there is none */
 
 /** What is run, in this order: the quick ones first. */
 const STEPS = {
   typecheck: () => types(),
   lint: () => lint(),
   unit: () => vitest("unit"),
-  integration: () => vitest("integration"),
-  python: () => python(),
-  e2e: () => vitest("e2e", endToEndObstacle()),
+  integration: (/** @type {Python} */ found) =>
+    vitest("integration", withPython(found)),
+  python: (/** @type {Python} */ found) => python(found),
+  e2e: (/** @type {Python} */ found) =>
+    vitest("e2e", withPython(found), endToEndObstacle()),
 };
+
+/** The steps with tests of TRL. */
+const OF_TRL = ["integration", "python", "e2e"];
 
 /** Why the end-to-end tests cannot run here; undefined where they can. */
 function endToEndObstacle() {
@@ -100,13 +106,19 @@ function together(name, outcomes) {
   };
 }
 
+/** For tests that run the package forksight_trl. @param {Python} found */
+function withPython(found) {
+  return "python" in found ? { FORKSIGHT_PYTHON: found.python } : {};
+}
+
 /**
  * Runs one of Vitest's projects and counts its tests.
  * @param {string} project
+ * @param {NodeJS.ProcessEnv} [env]
  * @param {string} [obstacle] why its tests must skip themselves
  * @returns {Outcome}
  */
-function vitest(project, obstacle) {
+function vitest(project, env = {}, obstacle) {
   const begin = performance.now();
   const report = join(results, `${project}.json`);
   const status = node(
@@ -116,7 +128,7 @@ function vitest(project, obstacle) {
       ...["--reporter", "default", "--reporter", "json"],
       ...["--outputFile.json", report],
     ],
-    obstacle === undefined ? {} : { FORKSIGHT_E2E_OBSTACLE: obstacle },
+    obstacle === undefined ? env : { ...env, FORKSIGHT_E2E_OBSTACLE: obstacle },
   );
   return {
     name: project,
@@ -127,10 +139,9 @@ function vitest(project, obstacle) {
   };
 }
 
-/** The Python package, where its requirements can be had. @returns {Outcome} */
-function python() {
+/** The Python package, where its requirements can be had. @param {Python} found @returns {Outcome} */
+function python(found) {
   const begin = performance.now();
-  const found = pythonEnvironment();
   const { ok, counts } =
     "python" in found
       ? runPythonTests(found.python, join(results, "python.xml"))
@@ -238,9 +249,12 @@ async function main() {
   mkdirSync(results, { recursive: true });
   const outcomes = [await prepared(endToEnd)];
   if (!outcomes[0].ok) chosen.length = 0;
+  const found = chosen.some((name) => OF_TRL.includes(name))
+    ? pythonEnvironment()
+    : { obstacle: "no step needs it" };
   for (const name of chosen) {
     console.log(`\n== ${name}`);
-    outcomes.push(STEPS[name]());
+    outcomes.push(STEPS[name](found));
   }
   summarize(outcomes);
   const { passed, failed, skipped } = total(outcomes);
