@@ -3,10 +3,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
 import { root } from "../../../scripts/steps.mjs";
+import { QuickInput } from "./quickInput";
+import { until } from "./until";
 import { type Box, EditorView, decoratedTexts, readLines } from "./editorView";
 
 export class Workbench {
-  constructor(readonly page: Page) {}
+  private readonly quick: QuickInput;
+
+  constructor(readonly page: Page) {
+    this.quick = new QuickInput(page);
+  }
 
   /** Resolves once the workbench has drawn itself. */
   async shown(): Promise<void> {
@@ -15,12 +21,12 @@ export class Workbench {
 
   /** Runs a command of the palette by its full title, for example "Forksight: Annotate". */
   async run(title: string): Promise<void> {
-    const input = this.quickInput();
-    const row = this.quickRow(title);
+    const input = this.quick.input();
+    const row = this.quick.row(title);
     await this.until(
       async () => {
         // The palette lists what there was when it opened: a command that its extension enables later needs it anew.
-        await this.openQuickInput(`>${title}`);
+        await this.quick.open(`>${title}`);
         return row
           .waitFor({ timeout: 3000 })
           .then(() => true)
@@ -44,16 +50,16 @@ export class Workbench {
 
   /** Titles of the palette's rows for a search text. */
   async paletteTitles(search: string): Promise<string[]> {
-    await this.openQuickInput(`>${search}`);
+    await this.quick.open(`>${search}`);
     await this.page
       .locator(".quick-input-list .monaco-list-row")
       .first()
       .waitFor();
     // The list is virtual and comes in steps; it has come to rest when two looks agree.
-    let titles = await this.quickTitles();
+    let titles = await this.quick.titles();
     for (;;) {
       await sleep(300);
-      const again = await this.quickTitles();
+      const again = await this.quick.titles();
       if (again.join() === titles.join()) break;
       titles = again;
     }
@@ -63,30 +69,30 @@ export class Workbench {
 
   /** Chooses a row of the quick pick that is open. */
   async pick(label: string | RegExp): Promise<void> {
-    await this.quickRow(label).click();
+    await this.quick.row(label).click();
   }
 
   /** The same in a list that is too long to show every row. */
   async filterAndPick(label: string): Promise<void> {
-    const row = this.quickRow(label);
+    const row = this.quick.row(label);
     // The list fills once its input is there; filling it earlier would be lost.
     await this.page
       .locator(".quick-input-list .monaco-list-row")
       .first()
       .waitFor();
-    await this.quickInput().fill(label);
+    await this.quick.input().fill(label);
     await row.click();
   }
 
   /** Fills the input box that is open, and confirms it. */
   async answer(text: string): Promise<void> {
-    await this.quickInput().fill(text);
+    await this.quick.input().fill(text);
     await this.page.keyboard.press("Enter");
   }
 
   /** Opens a file of the workspace by its name, and waits until it is the active editor. */
   async openFile(name: string): Promise<void> {
-    await this.openQuickInput(name);
+    await this.quick.open(name);
     const row = this.page
       .locator(".quick-input-list .monaco-list-row")
       .filter({ hasText: name })
@@ -110,7 +116,7 @@ export class Workbench {
     const before = documentText.slice(0, offset).split("\n");
     const line = before.length;
     const column = (before.at(-1)?.length ?? 0) + 1;
-    await this.openQuickInput(`:${line}:${column}`);
+    await this.quick.open(`:${line}:${column}`);
     await this.page.keyboard.press("Enter");
     await this.cursorAt(documentText, offset);
   }
@@ -235,6 +241,25 @@ export class Workbench {
     return this.page.evaluate("navigator.clipboard.readText()");
   }
 
+  /** Opens a row's context menu, and returns its entry with this text. */
+  async menuEntry(row: Locator, text: string): Promise<Locator> {
+    const entry = this.page
+      .locator(".monaco-menu .action-item", { hasText: text })
+      .first();
+    await this.until(
+      async () => {
+        // A row that is drawn anew under the mouse loses the click.
+        await row.click({ button: "right" });
+        return entry.waitFor({ timeout: 5000 }).then(
+          () => true,
+          () => this.page.keyboard.press("Escape").then(() => false),
+        );
+      },
+      () => `there is no menu with ${text}`,
+    );
+    return entry;
+  }
+
   /** Rows of the tree view in the side bar. */
   treeRows(): Locator {
     return this.page.locator(".part.sidebar .pane-body .monaco-list-row");
@@ -335,54 +360,5 @@ export class Workbench {
   }
 
   /** Waits for a condition, and fails with what `describe` says. */
-  async until(
-    condition: () => Promise<boolean>,
-    describe: () => string | Promise<string>,
-    patience = 120_000,
-  ): Promise<void> {
-    const limit = Date.now() + patience;
-    while (!(await condition())) {
-      if (Date.now() > limit) {
-        throw new Error(`not within ${patience / 1000} s: ${await describe()}`);
-      }
-      await sleep(100);
-    }
-  }
-
-  private quickInput(): Locator {
-    return this.page.locator(".quick-input-widget:visible input").first();
-  }
-
-  private quickRow(label: string | RegExp): Locator {
-    return this.page
-      .locator(".quick-input-list .monaco-list-row")
-      .filter({
-        has: this.page.locator(".label-name", {
-          hasText:
-            typeof label === "string"
-              ? new RegExp(`^\\s*${escapeForRegExp(label)}\\s*$`, "u")
-              : label,
-        }),
-      })
-      .first();
-  }
-
-  private async quickTitles(): Promise<string[]> {
-    return this.page
-      .locator(".quick-input-list .monaco-list-row .label-name")
-      .allInnerTexts();
-  }
-
-  /** Opens the quick input with a text in it; F1 opens it in whatever state the page is. */
-  private async openQuickInput(text: string): Promise<Locator> {
-    await this.page.keyboard.press("F1");
-    const input = this.quickInput();
-    await input.waitFor();
-    await input.fill(text);
-    return input;
-  }
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  readonly until = until;
 }
