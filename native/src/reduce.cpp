@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "reduce_kernel.h"
+#include "vectors.h"
 
 namespace forksight {
 namespace {
@@ -16,30 +17,28 @@ struct Pass {
 };
 
 Sums sumBaseline(const float* row, size_t n, float target, float inverse, float* blockMax) {
-  return kernel::sumRow(row, n, target, inverse, blockMax);
+  return kernel::sumRow<kBaselineLanes>(row, n, target, inverse, blockMax);
 }
 
-#if defined(FORKSIGHT_VECTORS) && (defined(__x86_64__) || defined(__i386__))
+#ifdef FORKSIGHT_DISPATCH
 
-__attribute__((target("avx2,fma"))) Sums sumAvx2(const float* row, size_t n, float target, float inverse,
-                                                 float* blockMax) {
-  return kernel::sumRow(row, n, target, inverse, blockMax);
+FORKSIGHT_FOR_AVX2 Sums sumAvx2(const float* row, size_t n, float target, float inverse, float* blockMax) {
+  return kernel::sumRow<kAvx2Lanes>(row, n, target, inverse, blockMax);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))) Sums sumAvx512(const float* row, size_t n,
-                                                                                      float target, float inverse,
-                                                                                      float* blockMax) {
-  return kernel::sumRow(row, n, target, inverse, blockMax);
+FORKSIGHT_FOR_AVX512 Sums sumAvx512(const float* row, size_t n, float target, float inverse, float* blockMax) {
+  return kernel::sumRow<kAvx512Lanes>(row, n, target, inverse, blockMax);
 }
 
 Pass choosePass() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl")) {
-    return {sumAvx512, "avx512"};
+  switch (instructionSet()) {
+    case InstructionSet::avx512:
+      return {sumAvx512, "avx512"};
+    case InstructionSet::avx2:
+      return {sumAvx2, "avx2"};
+    default:
+      return {sumBaseline, "baseline"};
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {sumAvx2, "avx2"};
-  return {sumBaseline, "baseline"};
 }
 
 #else

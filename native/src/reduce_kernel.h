@@ -1,5 +1,5 @@
-// The pass over a row, written once on vectors of 16 floats and compiled for several instruction sets (reduce.cpp).
-// Included there alone.
+// The pass over a row, written once on vectors of L floats and compiled for several instruction sets (reduce.cpp), each with
+// the L of its registers: GCC keeps vectors wider than a register in memory, which made AVX2 several times slower.
 //
 // A row of 152k logits does not stay in a core's nearest cache, so it is read once: each block is summed against its own
 // maximum while it is near, and the blocks' sums are brought to the row's maximum at the end.
@@ -20,7 +20,6 @@
 namespace forksight {
 namespace kernel {
 
-constexpr size_t kLanes = 16;
 /** Elements whose maximum is kept for the choice of the top k, and after which float sums go into doubles. */
 constexpr size_t kBlock = 1024;
 /** exp below this is under FLT_MIN: it adds nothing to a sum that holds exp(0), and 0 * -infinity must not arise. */
@@ -52,55 +51,74 @@ constexpr int32_t kRoundBits = 0x4B400000;
 
 #ifdef FORKSIGHT_VECTORS
 
-typedef float Floats __attribute__((vector_size(64)));
-typedef int32_t Ints __attribute__((vector_size(64)));
+template <size_t L>
+struct Vector {
+  typedef float Floats __attribute__((vector_size(L * sizeof(float))));
+  typedef int32_t Ints __attribute__((vector_size(L * sizeof(int32_t))));
+};
+template <size_t L>
+using Floats = typename Vector<L>::Floats;
+template <size_t L>
+using Ints = typename Vector<L>::Ints;
 
-FORKSIGHT_INLINE void load(const float* from, Floats& into) { std::memcpy(&into, from, sizeof into); }
+template <typename V>
+FORKSIGHT_INLINE void load(const float* from, V& into) {
+  std::memcpy(&into, from, sizeof into);
+}
 
-FORKSIGHT_INLINE void fill(float value, Floats& into) { into = value - Floats{}; }
+template <typename V>
+FORKSIGHT_INLINE void fill(float value, V& into) {
+  into = value - V{};
+}
 
-FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats& maximum, Ints& greater, Ints& nan) {
-  Floats x;
+template <size_t L>
+FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats<L>& maximum, Ints<L>& greater, Ints<L>& nan) {
+  Floats<L> x;
   load(from, x);
   maximum = x > maximum ? x : maximum;
   greater -= x > target;
   nan |= x != x;
 }
 
-FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats& s, Floats& u) {
-  Floats z;
+template <size_t L>
+FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats<L>& s, Floats<L>& u) {
+  Floats<L> z;
   load(from, z);
   z = (z - maximum) * inverse;
-  Floats lowest;
+  Floats<L> lowest;
   fill(kLowest, lowest);
   z = z > lowest ? z : lowest;
-  const Floats shifted = z * kLog2e + kRound;
-  const Floats n = shifted - kRound;
-  const Floats r = (z - n * kLn2High) - n * kLn2Low;
-  const Floats p = FORKSIGHT_EXP_POLY(r);
-  const Ints bits = (((Ints)shifted - kRoundBits) + 127) << 23;
-  const Floats e = p * (Floats)bits;
+  const Floats<L> shifted = z * kLog2e + kRound;
+  const Floats<L> n = shifted - kRound;
+  const Floats<L> r = (z - n * kLn2High) - n * kLn2Low;
+  const Floats<L> p = FORKSIGHT_EXP_POLY(r);
+  const Ints<L> bits = (((Ints<L>)shifted - kRoundBits) + 127) << 23;
+  const Floats<L> e = p * (Floats<L>)bits;
   s += e;
   u += e * z;
 }
 
 #else
 
+template <size_t L>
 struct Floats {
-  float lane[kLanes];
+  float lane[L];
   float operator[](size_t i) const { return lane[i]; }
 };
+template <size_t L>
 struct Ints {
-  int32_t lane[kLanes];
+  int32_t lane[L];
   int32_t operator[](size_t i) const { return lane[i]; }
 };
 
-FORKSIGHT_INLINE void fill(float value, Floats& into) {
-  for (size_t i = 0; i < kLanes; ++i) into.lane[i] = value;
+template <size_t L>
+FORKSIGHT_INLINE void fill(float value, Floats<L>& into) {
+  for (size_t i = 0; i < L; ++i) into.lane[i] = value;
 }
 
-FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats& maximum, Ints& greater, Ints& nan) {
-  for (size_t i = 0; i < kLanes; ++i) {
+template <size_t L>
+FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats<L>& maximum, Ints<L>& greater, Ints<L>& nan) {
+  for (size_t i = 0; i < L; ++i) {
     const float x = from[i];
     maximum.lane[i] = x > maximum.lane[i] ? x : maximum.lane[i];
     greater.lane[i] += x > target;
@@ -108,8 +126,9 @@ FORKSIGHT_INLINE void firstVector(const float* from, float target, Floats& maxim
   }
 }
 
-FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats& s, Floats& u) {
-  for (size_t i = 0; i < kLanes; ++i) {
+template <size_t L>
+FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse, Floats<L>& s, Floats<L>& u) {
+  for (size_t i = 0; i < L; ++i) {
     float z = (from[i] - maximum) * inverse;
     z = z > kLowest ? z : kLowest;
     const float shifted = z * kLog2e + kRound;
@@ -129,13 +148,14 @@ FORKSIGHT_INLINE void expVector(const float* from, float maximum, float inverse,
 #endif
 
 /** Maximum, count and NaN of a block. */
+template <size_t L>
 FORKSIGHT_INLINE void scanBlock(const float* block, size_t n, float target, Sums& sums) {
-  Floats maximum;
+  Floats<L> maximum;
   fill(-INFINITY, maximum);
-  Ints greater = {}, nan = {};
+  Ints<L> greater = {}, nan = {};
   size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) firstVector(block + i, target, maximum, greater, nan);
-  for (size_t lane = 0; lane < kLanes; ++lane) {
+  for (; i + L <= n; i += L) firstVector<L>(block + i, target, maximum, greater, nan);
+  for (size_t lane = 0; lane < L; ++lane) {
     sums.maximum = maximum[lane] > sums.maximum ? maximum[lane] : sums.maximum;
     sums.greater += static_cast<uint32_t>(greater[lane]);
     sums.hasNan |= nan[lane] != 0;
@@ -148,13 +168,14 @@ FORKSIGHT_INLINE void scanBlock(const float* block, size_t n, float target, Sums
 }
 
 /** S and U of a block against its own maximum, which is finite. */
+template <size_t L>
 FORKSIGHT_INLINE void sumBlock(const float* block, size_t n, float inverse, Sums& sums) {
-  Floats s, u;
+  Floats<L> s, u;
   fill(0, s);
   fill(0, u);
   size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) expVector(block + i, sums.maximum, inverse, s, u);
-  for (size_t lane = 0; lane < kLanes; ++lane) {
+  for (; i + L <= n; i += L) expVector<L>(block + i, sums.maximum, inverse, s, u);
+  for (size_t lane = 0; lane < L; ++lane) {
     sums.s += s[lane];
     sums.u += u[lane];
   }
@@ -190,14 +211,15 @@ FORKSIGHT_INLINE void merge(const Sums& block, double inverse, Sums& row) {
 }
 
 /** The sums of a row. @param blockMax where each block's maximum goes */
+template <size_t L>
 FORKSIGHT_INLINE Sums sumRow(const float* row, size_t n, float target, float inverse, float* blockMax) {
   Sums all;
   for (size_t start = 0, block = 0; start < n; start += kBlock, ++block) {
     const size_t length = start + kBlock < n ? kBlock : n - start;
     Sums sums;
-    scanBlock(row + start, length, target, sums);
+    scanBlock<L>(row + start, length, target, sums);
     blockMax[block] = sums.maximum;
-    if (sums.maximum > -INFINITY && sums.maximum < INFINITY) sumBlock(row + start, length, inverse, sums);
+    if (sums.maximum > -INFINITY && sums.maximum < INFINITY) sumBlock<L>(row + start, length, inverse, sums);
     merge(sums, inverse, all);
   }
   return all;

@@ -24,22 +24,25 @@ FORKSIGHT_INLINE float one(float logit, const Weights& w) {
 
 #ifdef FORKSIGHT_VECTORS
 
+template <size_t L>
 FORKSIGHT_INLINE void whole(float* row, size_t n, const Weights& w) {
-  kernel::Floats lowest, zero;
+  using Floats = kernel::Floats<L>;
+  using Ints = kernel::Ints<L>;
+  Floats lowest, zero;
   kernel::fill(kernel::kLowest, lowest);
   kernel::fill(0.0f, zero);
   size_t i = 0;
-  for (; i + kernel::kLanes <= n; i += kernel::kLanes) {
-    kernel::Floats lnP;
+  for (; i + L <= n; i += L) {
+    Floats lnP;
     kernel::load(row + i, lnP);
     lnP = lnP * w.inverse + w.shift;
-    const kernel::Floats x = lnP > lowest ? lnP : lowest;
-    const kernel::Floats shifted = x * kernel::kLog2e + kernel::kRound;
-    const kernel::Floats whole = shifted - kernel::kRound;
-    const kernel::Floats r = (x - whole * kernel::kLn2High) - whole * kernel::kLn2Low;
-    const kernel::Floats poly = FORKSIGHT_EXP_POLY(r);
-    const kernel::Ints bits = (((kernel::Ints)shifted - kernel::kRoundBits) + 127) << 23;
-    kernel::Floats out = poly * (kernel::Floats)bits * (x * w.second + w.first);
+    const Floats x = lnP > lowest ? lnP : lowest;
+    const Floats shifted = x * kernel::kLog2e + kernel::kRound;
+    const Floats whole = shifted - kernel::kRound;
+    const Floats r = (x - whole * kernel::kLn2High) - whole * kernel::kLn2Low;
+    const Floats poly = FORKSIGHT_EXP_POLY(r);
+    const Ints bits = (((Ints)shifted - kernel::kRoundBits) + 127) << 23;
+    Floats out = poly * (Floats)bits * (x * w.second + w.first);
     out = lnP > lowest ? out : zero;
     std::memcpy(row + i, &out, sizeof out);
   }
@@ -48,6 +51,7 @@ FORKSIGHT_INLINE void whole(float* row, size_t n, const Weights& w) {
 
 #else
 
+template <size_t>
 FORKSIGHT_INLINE void whole(float* row, size_t n, const Weights& w) {
   for (size_t i = 0; i < n; ++i) row[i] = one(row[i], w);
 }
@@ -56,8 +60,8 @@ FORKSIGHT_INLINE void whole(float* row, size_t n, const Weights& w) {
 
 #ifdef FORKSIGHT_DISPATCH
 
-FORKSIGHT_FOR_AVX2 void wholeAvx2(float* row, size_t n, const Weights& w) { whole(row, n, w); }
-FORKSIGHT_FOR_AVX512 void wholeAvx512(float* row, size_t n, const Weights& w) { whole(row, n, w); }
+FORKSIGHT_FOR_AVX2 void wholeAvx2(float* row, size_t n, const Weights& w) { whole<kAvx2Lanes>(row, n, w); }
+FORKSIGHT_FOR_AVX512 void wholeAvx512(float* row, size_t n, const Weights& w) { whole<kAvx512Lanes>(row, n, w); }
 
 void run(float* row, size_t n, const Weights& w) {
   switch (instructionSet()) {
@@ -66,13 +70,13 @@ void run(float* row, size_t n, const Weights& w) {
     case InstructionSet::avx2:
       return wholeAvx2(row, n, w);
     default:
-      return whole(row, n, w);
+      return whole<kBaselineLanes>(row, n, w);
   }
 }
 
 #else
 
-void run(float* row, size_t n, const Weights& w) { whole(row, n, w); }
+void run(float* row, size_t n, const Weights& w) { whole<kBaselineLanes>(row, n, w); }
 
 #endif
 

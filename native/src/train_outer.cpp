@@ -14,45 +14,49 @@ using outer::Tile;
 
 using Columns = void (*)(const float* panel, size_t depth, const Strided& b, const Tile& out, size_t count);
 
-template <size_t V>
 void columnsBaseline(const float* panel, size_t depth, const Strided& b, const Tile& out, size_t count) {
-  outer::columns<V>(panel, depth, b, out, count);
+  outer::columns<kBaselineLanes, 2>(panel, depth, b, out, count);
 }
 
-/** How wide a panel is and who works on it. */
+/** Of i0 in a panel, at most. */
+constexpr size_t kWidest = 2 * kAvx512Lanes;
+
+/** How wide a panel is, in values of i0, and who works on it. */
 struct Choice {
-  size_t vectors;
+  size_t width;
   Columns run;
 };
+
+constexpr Choice kBaseline = {2 * kBaselineLanes, columnsBaseline};
 
 #ifdef FORKSIGHT_DISPATCH
 
 FORKSIGHT_FOR_AVX2 void columnsAvx2(const float* panel, size_t depth, const Strided& b, const Tile& out, size_t count) {
-  outer::columns<1>(panel, depth, b, out, count);
+  outer::columns<kAvx2Lanes, 2>(panel, depth, b, out, count);
 }
 FORKSIGHT_FOR_AVX512 void narrowAvx512(const float* panel, size_t depth, const Strided& b, const Tile& out,
                                        size_t count) {
-  outer::columns<1>(panel, depth, b, out, count);
+  outer::columns<kAvx512Lanes, 1>(panel, depth, b, out, count);
 }
 FORKSIGHT_FOR_AVX512 void wideAvx512(const float* panel, size_t depth, const Strided& b, const Tile& out,
                                      size_t count) {
-  outer::columns<2>(panel, depth, b, out, count);
+  outer::columns<kAvx512Lanes, 2>(panel, depth, b, out, count);
 }
 
 Choice choose(size_t rows) {
   switch (instructionSet()) {
     case InstructionSet::avx512:
-      return rows > kernel::kLanes ? Choice{2, wideAvx512} : Choice{1, narrowAvx512};
+      return rows > kAvx512Lanes ? Choice{kWidest, wideAvx512} : Choice{kAvx512Lanes, narrowAvx512};
     case InstructionSet::avx2:
-      return {1, columnsAvx2};
+      return {2 * kAvx2Lanes, columnsAvx2};
     default:
-      return {1, columnsBaseline<1>};
+      return kBaseline;
   }
 }
 
 #else
 
-Choice choose(size_t) { return {1, columnsBaseline<1>}; }
+Choice choose(size_t) { return kBaseline; }
 
 #endif
 
@@ -105,7 +109,7 @@ void multiply(const Matrices& m, Span i0, Span i1) {
   thread_local std::vector<float> panel;
   thread_local std::vector<float> plain;
   const Choice choice = choose(m.n0);
-  const size_t width = choice.vectors * kernel::kLanes;
+  const size_t width = choice.width;
   panel.resize(outer::kDepth * width);
   for (size_t from = 0; from < m.depth; from += outer::kDepth) {
     const Span k = {from, std::min(m.depth, from + outer::kDepth)};
@@ -154,7 +158,7 @@ void compute(ggml_tensor* dst, int ith, int nth, void*) {
   } else if (n1 >= n0 || n1 >= static_cast<size_t>(nth) * 8 * outer::kColumns) {
     i1 = share(n1, outer::kColumns, ith, nth);
   } else {
-    i0 = share(n0, 2 * kernel::kLanes, ith, nth);
+    i0 = share(n0, kWidest, ith, nth);
   }
   if (i0.from == i0.to || i1.from == i1.to) return;
   for (size_t at = batch.from; at < batch.to; ++at) {

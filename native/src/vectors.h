@@ -1,6 +1,8 @@
 // Compiling one piece of code for several instruction sets, chosen at run time.
 #pragma once
 
+#include <cstddef>
+
 #if (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(_M_X64))
 #define FORKSIGHT_DISPATCH 1
 #define FORKSIGHT_FOR_AVX2 __attribute__((target("avx2,fma")))
@@ -8,6 +10,11 @@
 #endif
 
 namespace forksight {
+
+/** Floats of a register. The baseline's are those of SSE2 and NEON. */
+constexpr size_t kBaselineLanes = 4;
+constexpr size_t kAvx2Lanes = 8;
+constexpr size_t kAvx512Lanes = 16;
 
 enum class InstructionSet { baseline, avx2, avx512 };
 
