@@ -7,7 +7,7 @@ import { authorization, type Cluster, request, unreachable } from "./request";
 /** Milliseconds for the WebSocket's handshake. */
 const HANDSHAKE = 15_000;
 
-/** Milliseconds between pings; a tail that leaves one unanswered until the next is dead. */
+/** Milliseconds between signs of life on a tail that is silent. */
 const PING = 20_000;
 
 /** Bytes of one WebSocket message at most. Ray sends about 20 kB and the rest of a line. */
@@ -179,7 +179,7 @@ export class JobsClient {
     socket.on("close", (code) => (closed = code));
     const end = () => socket.terminate();
     signal.addEventListener("abort", end);
-    const stopPinging = ping(socket);
+    const letGo = keepAlive(socket);
     const stream = createWebSocketStream(socket, { encoding: "utf8" });
     try {
       for await (const piece of stream) yield piece as string;
@@ -187,7 +187,7 @@ export class JobsClient {
       signal.throwIfAborted();
       throw refusal ?? unreachable(address, doing, error);
     } finally {
-      stopPinging();
+      letGo();
       signal.removeEventListener("abort", end);
       stream.on("error", () => undefined);
       socket.on("error", () => undefined);
@@ -232,15 +232,14 @@ export function isMissing(error: unknown): boolean {
   return error instanceof JobsError && error.failure === "missing";
 }
 
-/** Ends a connection that has gone dead without a word. */
-function ping(socket: WebSocket): () => void {
-  let answered = true;
-  socket.on("pong", () => (answered = true));
+/**
+ * Keeps a silent connection open: pings, for the proxies on the way, which close what is idle; and TCP's own probes, which
+ * end it where the other side is gone. Ray 2.58 answers no ping while it sends, so that none is waited for.
+ */
+function keepAlive(socket: WebSocket): () => void {
+  socket.on("upgrade", ({ socket: below }) => below.setKeepAlive(true, PING));
   const timer = setInterval(() => {
-    if (socket.readyState !== WebSocket.OPEN) return;
-    if (!answered) return socket.terminate();
-    answered = false;
-    socket.ping();
+    if (socket.readyState === WebSocket.OPEN) socket.ping();
   }, PING);
   return () => clearInterval(timer);
 }

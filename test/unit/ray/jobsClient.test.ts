@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Address, readAddress } from "../../../extension/ray/address";
 import { JobsClient, type Submission } from "../../../extension/ray/jobsClient";
 import { JobsError } from "../../../extension/ray/jobsError";
@@ -155,6 +155,30 @@ describe("the Jobs interface", () => {
     const next = tail.next();
     end.abort(new Error("enough"));
     await expect(next).rejects.toThrow("enough");
+  });
+
+  it("waits for what a silent job prints, however long", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      server.jobs.set("a", {
+        status: "RUNNING",
+        message: "",
+        output: "one\n",
+        body: {},
+      });
+      const tail = client.tail("a", endless());
+      expect((await tail.next()).value).toBe("one\n");
+      const next = tail.next();
+      for (let minutes = 0; minutes < 10; minutes++) {
+        vi.advanceTimersByTime(60_000);
+        await client.info("a");
+      }
+      server.print("a", "two\n");
+      expect((await next).value).toBe("two\n");
+      await tail.return(undefined);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("takes a connection that breaks for what it is, and a job's end for its end", async () => {

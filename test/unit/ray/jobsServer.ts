@@ -53,7 +53,11 @@ export class JobsServer {
   private readonly server = http.createServer((asked, answer) => {
     this.answer(asked, answer);
   });
-  private readonly sockets = new WebSocketServer({ noServer: true });
+  /** Ray 2.58 answers no ping while it sends a job's output. */
+  private readonly sockets = new WebSocketServer({
+    noServer: true,
+    autoPong: false,
+  });
   private readonly listeners = new Set<() => void>();
 
   async start(): Promise<Address> {
