@@ -9,6 +9,7 @@ import {
   type StepRange,
   type ToDashboard,
 } from "../../core/panels/dashboardProtocol";
+import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { onThemeChange } from "../theme";
 import { defineControls } from "../toolkit";
@@ -20,11 +21,7 @@ import { fillChartPicker, fillRunPicker, opensUnder } from "./pickers";
 import { RunList } from "./runList";
 import { fillSettings } from "./settingsTable";
 
-function element<T extends HTMLElement = HTMLElement>(
-  name: keyof typeof DASHBOARD_IDS,
-): T {
-  return document.getElementById(DASHBOARD_IDS[name]) as T;
-}
+const element = elementsOf(DASHBOARD_IDS);
 
 defineControls();
 const host = new Host<ToDashboard, FromDashboard, DashboardState>(

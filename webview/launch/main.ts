@@ -10,6 +10,7 @@ import {
   type ToLaunchPanel,
 } from "../../core/panels/launchProtocol";
 import { checkForm, type FormProblem } from "../../core/run/runForm";
+import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { defineControls, setDisabled } from "../toolkit";
 import { engineLabel, showData, showEngine, showModels } from "./extras";
@@ -19,9 +20,7 @@ import { showEstimate, showHelp, showProblems } from "./sidePanel";
 /** Milliseconds without a change after which the host is asked anew: typing comes in bursts. */
 const SETTLE = 300;
 
-function element(name: keyof typeof LAUNCH_IDS): HTMLElement {
-  return document.getElementById(LAUNCH_IDS[name])!;
-}
+const element = elementsOf(LAUNCH_IDS);
 
 defineControls();
 const host = new Host<ToLaunchPanel, FromLaunchPanel, FormState | undefined>(
@@ -106,7 +105,7 @@ function keep(): void {
   if (view === undefined) return;
   host.state = { values: view.values, file, unfolded: view.unfolded };
   const name = file.split(/[\\/]/).at(-1) ?? "";
-  const link = element("file") as HTMLButtonElement;
+  const link = element<HTMLButtonElement>("file");
   link.textContent = name === "" ? "Not saved yet" : name;
   link.title = file;
   link.disabled = name === "";

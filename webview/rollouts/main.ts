@@ -13,6 +13,7 @@ import {
   type RolloutQuery,
   queryProblems,
 } from "../../core/rollouts/rolloutRows";
+import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { checkbox, defineControls, setDisabled, textField } from "../toolkit";
 import { RolloutTable } from "./rolloutTable";
@@ -20,11 +21,7 @@ import { RolloutTable } from "./rolloutTable";
 /** Milliseconds between a key in a filter and the question to the host. */
 const TYPING = 200;
 
-function element<T extends HTMLElement = HTMLElement>(
-  name: keyof typeof ROLLOUTS_IDS,
-): T {
-  return document.getElementById(ROLLOUTS_IDS[name]) as T;
-}
+const element = elementsOf(ROLLOUTS_IDS);
 
 defineControls();
 const host = new Host<ToRolloutsPanel, FromRolloutsPanel, RolloutsState>(

@@ -6,6 +6,7 @@ import {
   type ShownTrace,
   type ToStatisticsView,
 } from "../../core/panels/statisticsProtocol";
+import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { defineControls, onTabChange, selectTab } from "../toolkit";
 import { showFigures, showPercentiles } from "./figures";
@@ -25,11 +26,7 @@ function readState(state: unknown): ViewState {
   return { tab: tab === "tab-bottom" ? tab : "tab-top" };
 }
 
-function element<T extends HTMLElement = HTMLElement>(
-  name: keyof typeof STATISTICS_IDS,
-): T {
-  return document.getElementById(STATISTICS_IDS[name]) as T;
-}
+const element = elementsOf(STATISTICS_IDS);
 
 defineControls();
 const host = new Host<ToStatisticsView, FromStatisticsView, ViewState>(

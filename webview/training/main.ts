@@ -8,14 +8,11 @@ import {
 } from "../../core/panels/trainingProtocol";
 import { duration } from "../../core/run/duration";
 import { visibleLine } from "../../core/panels/visibleText";
+import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { defineControls } from "../toolkit";
 
-function element<T extends HTMLElement = HTMLElement>(
-  name: keyof typeof TRAINING_IDS,
-): T {
-  return document.getElementById(TRAINING_IDS[name]) as T;
-}
+const element = elementsOf(TRAINING_IDS);
 
 defineControls();
 const host = new Host<ToTraining, FromTraining, null>(
