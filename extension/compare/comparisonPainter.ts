@@ -2,7 +2,8 @@ import * as vscode from "vscode";
 import { FATE } from "../../core/annotation/compareTraces";
 import type { OffsetRange } from "../../core/annotation/tokenLookup";
 import type { Annotations } from "../inspect/annotations";
-import { covers, withMargin } from "../inspect/screenful";
+import { toRange } from "../inspect/painter";
+import { covers, offsetsOf, withMargin } from "../inspect/screenful";
 import type { ModelComparisons, ShownComparison } from "./modelComparisons";
 
 /** What each fate looks like. The line tells them apart, not the colour alone. */
@@ -114,9 +115,9 @@ export class ComparisonPainter implements vscode.Disposable {
       const to = origin + end[row]!;
       if (list === undefined || from === to) continue;
       if (!painted.some((part) => from < part.end && to > part.start)) continue;
-      const a = lines.positionAt(from);
-      const b = lines.positionAt(to);
-      list.push(new vscode.Range(a.line, a.character, b.line, b.character));
+      list.push(
+        toRange({ start: lines.positionAt(from), end: lines.positionAt(to) }),
+      );
     }
     for (const [one, type] of this.styles)
       editor.setDecorations(type, ranges.get(one) ?? []);
@@ -129,10 +130,9 @@ export class ComparisonPainter implements vscode.Disposable {
   }
 
   private visibleParts(editor: vscode.TextEditor): OffsetRange[] {
-    const lines = this.annotations.linesOf(editor.document);
-    return editor.visibleRanges.map(({ start, end }) => ({
-      start: lines.offsetAt(start),
-      end: lines.offsetAt(end),
-    }));
+    return offsetsOf(
+      editor.visibleRanges,
+      this.annotations.linesOf(editor.document),
+    );
   }
 }

@@ -8,7 +8,13 @@ import {
   isHighContrast,
 } from "./decorationStyle";
 import type { LiveTrace } from "./liveTrace";
-import { type LineRange, covers, forkLines, screenful } from "./screenful";
+import {
+  type LineRange,
+  covers,
+  forkLines,
+  offsetsOf,
+  screenful,
+} from "./screenful";
 
 /**
  * Milliseconds of quiet after an edit until its editor is painted anew; VS Code shifts the old colours meanwhile. Longer
@@ -84,7 +90,9 @@ export class Painter implements vscode.Disposable {
     const before = this.paintings.get(editor);
     if (live === before?.live) {
       if (live === undefined) return;
-      if (covers(before!.painted, this.visibleParts(editor))) return;
+      const lines = this.annotations.linesOf(document);
+      const visible = offsetsOf(editor.visibleRanges, lines);
+      if (covers(before!.painted, visible)) return;
     }
     // While the user types, the positions known here may be a keystroke behind the editor's.
     if (this.quiet.has(document.uri.toString())) return;
@@ -124,7 +132,7 @@ export class Painter implements vscode.Disposable {
       live,
       lines,
       display,
-      this.visibleParts(editor),
+      offsetsOf(editor.visibleRanges, lines),
     );
     this.style.buckets.forEach((type, i) =>
       editor.setDecorations(type, (buckets[i] ?? []).map(toRange)),
@@ -149,16 +157,9 @@ export class Painter implements vscode.Disposable {
       editor.setDecorations(type, []);
     this.paintings.delete(editor);
   }
-
-  private visibleParts(editor: vscode.TextEditor): OffsetRange[] {
-    const lines = this.annotations.linesOf(editor.document);
-    return editor.visibleRanges.map(({ start, end }) => ({
-      start: lines.offsetAt(start),
-      end: lines.offsetAt(end),
-    }));
-  }
 }
 
-function toRange({ start, end }: LineRange): vscode.Range {
+/** For the editor. */
+export function toRange({ start, end }: LineRange): vscode.Range {
   return new vscode.Range(start.line, start.character, end.line, end.character);
 }

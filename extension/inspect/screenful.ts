@@ -25,6 +25,17 @@ export interface Screenful {
 /** Least margin painted around what is visible, in UTF-16 units: short jumps then show no bare text. */
 const LEAST_MARGIN = 4000;
 
+/** Parts of a document by their offsets. */
+export function offsetsOf(
+  parts: readonly LineRange[],
+  lines: LineIndex,
+): OffsetRange[] {
+  return parts.map(({ start, end }) => ({
+    start: lines.offsetAt(start),
+    end: lines.offsetAt(end),
+  }));
+}
+
 /** Visible parts with a margin of their own size on both sides, overlapping ones joined. Document offsets, ascending. */
 export function withMargin(
   visible: readonly OffsetRange[],
