@@ -13,7 +13,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isProcess } from "../runs/processes";
+import { isProcess } from "../../native/client/liveProcess";
 import { isLive, type Run } from "../runs/run";
 
 const comparison = z.object({

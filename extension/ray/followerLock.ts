@@ -1,6 +1,7 @@
 import { open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
+import { isProcess } from "../../native/client/liveProcess";
 
 const FILE = "ray.lock";
 
@@ -50,12 +51,9 @@ async function isHeld(file: string): Promise<boolean> {
       pid: number;
       host: string;
     };
-    if (owner.host !== hostname()) return true;
-    process.kill(owner.pid, 0);
-    return true;
+    return owner.host !== hostname() || isProcess(owner.pid);
   } catch (error) {
-    // Not to be read is being written at this moment; ESRCH is a process that is gone.
-    const { code } = error as NodeJS.ErrnoException;
-    return code !== "ESRCH" && code !== "ENOENT";
+    // Not to be read is being written at this moment.
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
 }

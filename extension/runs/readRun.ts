@@ -16,7 +16,7 @@ import {
   readMetrics,
   readStatus,
 } from "../../core/run/readFolder";
-import { isProcess } from "./processes";
+import { isProcess } from "../../native/client/liveProcess";
 import { isLiveState, type Run, type ShownState } from "./run";
 import { LARGEST_JSON, readRegular } from "./regularFile";
 import { readTail } from "./tail";

@@ -26,6 +26,7 @@ import {
 } from "../../core/run/folder";
 import { safeName } from "../../core/run/names";
 import { readDescription } from "../../core/run/readFolder";
+import { isProcess } from "../client/liveProcess";
 import { type Source, sourcesAt } from "./importSources";
 import { type KeepRollouts, type ReadSource, readSource } from "./readSource";
 
@@ -146,15 +147,6 @@ function removeAbandoned(out: string): void {
     const pid = Number(name.slice(SCRATCH.length));
     if (pid === process.pid || !isProcess(pid))
       rmSync(join(out, name), { recursive: true, force: true });
-  }
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

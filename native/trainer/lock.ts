@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isAlive, type RunStatus } from "../../core/run/folder";
+import { isProcess } from "../client/liveProcess";
 import { RunError } from "./runError";
 
 const FILE = "lock";
@@ -51,12 +52,7 @@ function atWork(owner: Owner, status: RunStatus | undefined): boolean {
   const fresh = !known || isAlive(status, Date.now());
   if (owner.host !== hostname()) return fresh && known;
   if (owner.pid === process.pid) return false;
-  try {
-    process.kill(owner.pid, 0);
-    return fresh;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" && fresh;
-  }
+  return fresh && isProcess(owner.pid);
 }
 
 function ownerOf(path: string): Owner | undefined {
