@@ -1,7 +1,6 @@
 /** The settings of a run file that only some engines have, and the engines' names. */
 import { z } from "zod";
-
-const count = (from = 1, to = 1e9) => z.number().int().min(from).max(to);
+import { count } from "./settingTypes";
 
 /** How TRL runs, on this machine or in a job on a cluster. */
 export const trl = z.strictObject({

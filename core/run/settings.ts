@@ -6,10 +6,8 @@
  */
 import { z } from "zod";
 import { ENGINES, ray, trl } from "./engineSettings";
+import { count, path, share } from "./settingTypes";
 
-const count = (from = 1, to = 1e9) => z.number().int().min(from).max(to);
-const share = z.number().min(0).max(1);
-const path = z.string().min(1, "a path is needed");
 /** A part of a metric's name `eval/<set>/accuracy`, so nothing that would make it ambiguous. */
 const SET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
