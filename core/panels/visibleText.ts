@@ -29,6 +29,11 @@ export function visibleLine(text: string): string {
   return text.split(" ").map(visibleText).join(" ");
 }
 
+/** The same for a label of VS Code's, in which `$(name)` would become an icon. */
+export function labelText(text: string): string {
+  return visibleLine(text).replaceAll("$(", "$ (");
+}
+
 /** Shortens to `limit` characters (code points), with an ellipsis where something is left out. */
 export function shortened(text: string, limit: number): string {
   const characters = [...text];

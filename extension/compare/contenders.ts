@@ -1,10 +1,10 @@
 import * as vscode from "vscode";
+import { labelText } from "../../core/panels/visibleText";
 import { adapterName } from "../../core/run/adapterName";
 import { discoverModels } from "../../native/client/discover";
 import { readSettings } from "../configuration";
 import type { Scorer } from "../inspect/annotator";
 import type { Models } from "../models/modelInForce";
-import { plain } from "../rollouts/pickRun";
 import { checkpointsOf, readRunFacts } from "../rollouts/runFolder";
 import type { RunModels } from "../rollouts/runModels";
 import type { Runs } from "../runs/runs";
@@ -139,7 +139,7 @@ async function runItems(
   const base = runModels.nameOf(modelPath);
   const checkpoints = await checkpointsOf(folder);
   return [
-    { label: plain(run.name), kind: vscode.QuickPickItemKind.Separator },
+    { label: labelText(run.name), kind: vscode.QuickPickItemKind.Separator },
     itemOf({ name: base, scorer: { modelPath } }, "the run's base"),
     ...checkpoints
       .filter(({ ready }) => ready)
@@ -154,8 +154,8 @@ async function runItems(
 
 function itemOf(contender: Contender, description = ""): ContenderItem {
   return {
-    label: plain(contender.name),
-    description: plain(description),
+    label: labelText(contender.name),
+    description: labelText(description),
     contender,
   };
 }

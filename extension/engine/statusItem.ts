@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { labelText } from "../../core/panels/visibleText";
 import type { Annotations } from "../inspect/annotations";
 import type { Annotator } from "../inspect/annotator";
 import type { Engine } from "./engine";
@@ -6,7 +7,6 @@ import {
   type StatusFacts,
   TOOLTIP_COMMANDS,
   healthLine,
-  plain,
   statusText,
   statusTooltip,
 } from "./statusText";
@@ -81,7 +81,7 @@ export class StatusItem implements vscode.Disposable {
       add(
         "$(arrow-left) Inspect with Base Model",
         "inspectWithBase",
-        `now with ${plain(facts.adapterName)}`,
+        `now with ${labelText(facts.adapterName)}`,
       );
     if (health.state === "ready")
       add("$(debug-disconnect) Unload Model", "unloadModel");

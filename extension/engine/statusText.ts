@@ -1,5 +1,6 @@
 import { counted } from "../counted";
 import type { EngineHealth } from "../../core/engine/protocol";
+import { labelText } from "../../core/panels/visibleText";
 import { adapterName as nameOfAdapter } from "../../core/run/adapterName";
 import { formatCut } from "../inspect/cutSetting";
 import type { LiveTrace } from "../inspect/liveTrace";
@@ -29,14 +30,14 @@ export function statusText({
   run,
 }: StatusFacts): string {
   if (health.state === "loading")
-    return `$(loading~spin) Loading ${plain(modelName)} ${Math.floor(100 * health.fraction)} %`;
+    return `$(loading~spin) Loading ${labelText(modelName)} ${Math.floor(100 * health.fraction)} %`;
   if (run !== undefined) {
     return run.total > 0
       ? `$(loading~spin) Scoring ${number(run.done)} of ${number(run.total)}`
       : "$(loading~spin) Scoring";
   }
   if (health.state === "failed") return "$(error) Forksight";
-  const adapter = adapterName === undefined ? [] : [plain(adapterName)];
+  const adapter = adapterName === undefined ? [] : [labelText(adapterName)];
   const { recorded } = live?.trace ?? {};
   if (live !== undefined && recorded !== undefined)
     return `$(history) ${counted(live.cut.forks.length, "kept token")}, recorded in step ${recorded.step}`;
@@ -44,7 +45,7 @@ export function statusText({
     const forks = counted(live.cut.forks.length, "fork");
     return `$(repo-forked) ${[forks, ...adapter].join(" by ")}`;
   }
-  return `$(repo-forked) ${[plain(modelName), ...adapter].join(" + ")}`;
+  return `$(repo-forked) ${[labelText(modelName), ...adapter].join(" + ")}`;
 }
 
 /** The tooltip as Markdown; its command links are those of `TOOLTIP_COMMANDS`. */
@@ -117,11 +118,6 @@ function traceLine(live: LiveTrace): string {
     settings.adapterPath && ` + ${nameOfAdapter(settings.adapterPath)}`;
   const scorer = escapeMarkdown(`${live.trace.model.name}${by ?? ""}`);
   return `This trace: ${counted(columns.start.length, "token")}, ${counted(live.cut.forks.length, "fork")} (${rule}${from}), scored by ${scorer}.`;
-}
-
-/** A model's name where codicons would be read from it. */
-export function plain(name: string): string {
-  return name.replaceAll("$(", "$ (");
 }
 
 function number(value: number): string {

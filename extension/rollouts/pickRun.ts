@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { visibleLine } from "../../core/panels/visibleText";
+import { labelText } from "../../core/panels/visibleText";
 import { foldersOf } from "../runs/runArgument";
 import type { Runs } from "../runs/runs";
 import { runDescription, runName } from "../runs/runText";
@@ -23,9 +23,9 @@ async function pickRun(runs: Runs, title: string): Promise<string | undefined> {
     .all()
     .filter(({ state }) => state !== "unreadable")
     .map((run) => ({
-      label: plain(runName(run)),
-      description: plain(runDescription(run)),
-      detail: plain(run.folder),
+      label: labelText(runName(run)),
+      description: labelText(runDescription(run)),
+      detail: labelText(run.folder),
       folder: run.folder,
     }));
   items.push({
@@ -81,9 +81,4 @@ export async function pickCheckpoint(
     title: "Which checkpoint?",
   });
   return chosen?.checkpoint;
-}
-
-/** A name from a file, where codicons would be read from it. */
-export function plain(text: string): string {
-  return visibleLine(text).replaceAll("$(", "$ (");
 }

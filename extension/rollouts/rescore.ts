@@ -1,11 +1,11 @@
 import * as vscode from "vscode";
+import { labelText } from "../../core/panels/visibleText";
 import { adapterName } from "../../core/run/adapterName";
 import { rolloutPlace } from "../../core/run/folder";
 import type { Annotations } from "../inspect/annotations";
 import type { Annotator, Scorer } from "../inspect/annotator";
 import type { Models } from "../models/modelInForce";
 import { parseRecordUri } from "../records/recordUri";
-import { plain } from "./pickRun";
 import type { RecordedRollouts } from "./recordedRollouts";
 import { checkpointsOf, readRunFacts } from "./runFolder";
 import type { RunModels } from "./runModels";
@@ -42,12 +42,12 @@ export async function rescore(parts: RescoreParts): Promise<void> {
   const items: Choice[] = [
     {
       label: isRecorded ? "$(check) As recorded" : "As recorded",
-      description: `by ${plain(run.name)} in step ${place.step}`,
+      description: `by ${labelText(run.name)} in step ${place.step}`,
       by: "recorded",
     },
     {
-      label: plain(inForce.name),
-      description: plain(
+      label: labelText(inForce.name),
+      description: labelText(
         `${inForce.adapter === undefined ? "" : `with ${inForce.adapter}, `}the model in force`,
       ),
       by: "inForce",
@@ -55,17 +55,17 @@ export async function rescore(parts: RescoreParts): Promise<void> {
   ];
   if (vscode.workspace.isTrusted) {
     items.push(
-      { label: plain(run.name), kind: vscode.QuickPickItemKind.Separator },
+      { label: labelText(run.name), kind: vscode.QuickPickItemKind.Separator },
       {
         label: "Base model",
-        description: plain(parts.runModels.nameOf(run.modelPath)),
+        description: labelText(parts.runModels.nameOf(run.modelPath)),
         by: "run",
       },
     );
     for (const { step, adapterPath } of await checkpointsOf(place.folder)) {
       items.push({
         label: `Step ${step}`,
-        description: plain(adapterName(adapterPath)),
+        description: labelText(adapterName(adapterPath)),
         by: "run",
         adapterPath,
       });

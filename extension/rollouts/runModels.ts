@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
+import { labelText } from "../../core/panels/visibleText";
 import type { Models } from "../models/modelInForce";
-import { plain } from "./pickRun";
 import type { RunFacts } from "./runFolder";
 
 /** Models that the user chose in place of those that runs name, by run folder. */
@@ -32,7 +32,7 @@ export class RunModels {
       run.modelPath !== this.models.inForce().path
     ) {
       throw new Error(
-        `This workspace is not trusted, so the model that the run ${plain(run.name)} names is not opened: ${run.modelPath}. Trust the workspace, then try again.`,
+        `This workspace is not trusted, so the model that the run ${labelText(run.name)} names is not opened: ${run.modelPath}. Trust the workspace, then try again.`,
       );
     }
     if (await isFile(run.modelPath)) return run.modelPath;
@@ -47,7 +47,7 @@ export class RunModels {
   /** Asks for the run's model and remembers it. */
   async choose(run: RunFacts): Promise<string | undefined> {
     const files = await vscode.window.showOpenDialog({
-      title: `The model of the run ${plain(run.name)}`,
+      title: `The model of the run ${labelText(run.name)}`,
       openLabel: "Choose",
       filters: { "GGUF models": ["gguf"], "All files": ["*"] },
     });
@@ -80,7 +80,7 @@ async function isFile(file: string): Promise<boolean> {
 }
 
 function missing({ name: given, modelPath }: RunFacts): string {
-  const name = plain(given);
+  const name = labelText(given);
   if (modelPath === "") return `the run ${name} does not name its model`;
   return /\.gguf$/i.test(modelPath)
     ? `the model of the run ${name} is not there: ${modelPath}`
