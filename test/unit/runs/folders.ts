@@ -28,7 +28,7 @@ export const DESCRIPTION: RunDescription = {
   name: "countdown",
   engine: "embedded",
   created: "2026-11-26T04:00:00.000Z",
-  runFile: "/work/countdown.forksight.yaml",
+  runFile: "/runs/countdown.forksight.yaml",
   settings: { mask: { kind: "top", rho: 0.2 }, steps: 30 },
   seed: 1,
   versions: { forksight: "0.1.0" },
