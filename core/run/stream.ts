@@ -9,7 +9,7 @@
  * | write | bytes of a file from offset `at` on; whatever the file had from there on goes |
  * | move | a rename, over what is there: a file or a folder that was written under a temporary name is done |
  * | remove | a file or a folder goes |
- * | end | this was all: an output without it was cut off, or its writer killed |
+ * | end | this was all: an output without it was cut off, or its writer killed; `failed` says why the trainer gave up |
  *
  * Each can be done twice in a row with the result of once, and so can all that write a temporary file, which come together,
  * before its move. So a reader that notes N behind every other frame may be killed at any instant, read the whole output
@@ -76,7 +76,7 @@ const frame = z.discriminatedUnion("op", [
   }),
   z.object({ op: z.literal("move"), from: path, to: path }),
   z.object({ op: z.literal("remove"), path }),
-  z.object({ op: z.literal("end") }),
+  z.object({ op: z.literal("end"), failed: z.string().max(4000).optional() }),
 ]);
 
 export type Frame = z.output<typeof frame>;

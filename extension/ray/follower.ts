@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { isAlive, type RunStatus } from "../../core/run/folder";
 import { isTemporary, Lines, readFrame, readLine } from "../../core/run/stream";
 import { isMissing, isOver, type JobInfo, type JobsClient } from "./jobsClient";
@@ -50,6 +51,8 @@ export class Follower {
   private lastLines: string[] = [];
   /** The job said that this was all. */
   private isWhole = false;
+  /** Why the trainer gave up, in its own words. */
+  private reason: string | undefined;
   /** When the last piece of output came. */
   private heard = 0;
 
@@ -139,9 +142,11 @@ export class Follower {
     for (const line of lines) {
       const read = readLine(line);
       if (read.kind === "text") {
-        if (line.trim() === "") continue;
-        text += `${read.text}\n`;
-        this.lastLines.push(read.text.trim());
+        // Ray colours what it says of others' output.
+        const words = stripVTControlCharacters(read.text);
+        if (words.trim() === "") continue;
+        text += `${words}\n`;
+        this.lastLines.push(words.trim());
         if (this.lastLines.length > QUOTED_LINES) this.lastLines.shift();
       } else if (read.kind === "damaged") {
         // The gap that it leaves shows at the next frame.
@@ -165,7 +170,10 @@ export class Follower {
       const last = isDone ? number - 1 : number;
       this.log(`${this.name}: frames ${sequence + 1} to ${last} are lost`);
     }
-    if (frame?.op === "end") this.isWhole = true;
+    if (frame?.op === "end") {
+      this.isWhole = true;
+      this.reason = frame.failed;
+    }
     this.state = { ...this.state, sequence: number };
     if (frame?.op !== "write" || !isTemporary(frame.path))
       await writeRayState(this.folder, this.state);
@@ -236,6 +244,7 @@ export class Follower {
   }
 
   private whyFailed(info: JobInfo): string {
+    if (this.reason !== undefined) return this.reason;
     const said = (info.message ?? "").split("\n")[0]!.slice(0, 300);
     return [
       `The job ended on the Ray cluster: ${said || info.status}`,

@@ -73,6 +73,14 @@ def test_the_relay_hands_on_in_order_and_says_when_to_stop() -> None:
     assert relay.take() == []
 
 
+def test_the_relay_keeps_the_first_reason() -> None:
+    relay = Relay()
+    assert relay.reason() == ""
+    relay.fail("model: there is no x")
+    relay.fail("the other worker is gone")
+    assert relay.reason() == "model: there is no x"
+
+
 def test_what_changed_last_is_sent_even_when_training_fails() -> None:
     sent: list[bool] = []
     with pytest.raises(ValueError, match="diverged"), Sending(lambda last=False: sent.append(last)):

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .errors import RunError
 from .folder_stream import FolderStream, Frame, frame_line
 from .run import resume_run, start_run
 from .run_file import read_run_file
@@ -33,6 +34,8 @@ RESUMED = "resumed"
 _PERIOD = 1.0
 # Seconds that a request to stop waits for a job that is only just starting.
 _STOP_PATIENCE = 50.0
+# Characters that core/run/stream.ts takes.
+_LONGEST_REASON = 4000
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Relay:
     def __init__(self) -> None:
         self._frames: list[Frame | str] = []
         self._stop = False
+        self._reason = ""
 
     def put(self, frames: list[Frame | str]) -> bool:
         """Takes frames, and lines for a person. Returns whether the run shall stop."""
@@ -72,6 +76,14 @@ class Relay:
         """What came since the last call."""
         taken, self._frames = self._frames, []
         return taken
+
+    def fail(self, reason: str) -> None:
+        """Why a worker gave up, for a person. The first one counts."""
+        self._reason = self._reason or reason
+
+    def reason(self) -> str:
+        """What `fail` was told; empty where nothing failed."""
+        return self._reason
 
     def ask_to_stop(self) -> None:
         """From now on `put` says so."""
@@ -139,15 +151,29 @@ def _drive(order: Order) -> int:
         ended.set()
         printing.join()
         print_all()
-        printer.print({"op": "end"})
+        reason = ray.get(relay.reason.remote())
+        printer.print({"op": "end", **({"failed": reason[:_LONGEST_REASON]} if reason else {})})
 
 
 def _work(config: dict[str, Any]) -> None:
     """In each worker: the same training, with the variables that Ray Train set."""
     import ray
-    import torch.distributed as dist
 
     order = Order(**config)
+    relay = ray.get_actor(order.job, namespace=NAMESPACE)
+    try:
+        _take_part(order, relay)
+    except RunError as error:
+        # Ray would tell the driver in a long traceback.
+        ray.get(relay.fail.remote(str(error)))
+        raise
+
+
+def _take_part(order: Order, relay: Any) -> None:
+    """`relay`: the handle of the actor `Relay`."""
+    import ray
+    import torch.distributed as dist
+
     rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
     package = Path(__file__).parents[1]
     folder = Path(order.storage) if order.storage else Path(tempfile.gettempdir()) / order.job
@@ -157,7 +183,6 @@ def _work(config: dict[str, Any]) -> None:
     if rank != 0:
         _train(order, folder, package)
         return
-    relay = ray.get_actor(order.job, namespace=NAMESPACE)
     settings = read_run_file(package / RUN_FILE, [])
     notes: list[str] = []
     stream = FolderStream(folder, order.since, settings.checkpoints.every, not order.storage, notes.append)

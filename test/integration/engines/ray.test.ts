@@ -120,6 +120,68 @@ describe.skipIf(!isAtHand)("the engine Ray, on a real cluster", () => {
     },
   );
 
+  it(
+    "says why a job failed, in the cluster's words",
+    { timeout: PATIENCE },
+    async () => {
+      const { folder } = await launched(2, { model: "/nowhere/no-model" });
+      await follow(folder);
+      const { state, message } = statusOf(folder);
+      expect(state).toBe("failed");
+      expect(message).toMatch(/^model: there is no \/nowhere\/no-model/);
+    },
+  );
+
+  it(
+    "calls a run stopped that the cluster stopped, and goes on from its last checkpoint",
+    { timeout: PATIENCE },
+    async () => {
+      const { folder } = await launched(300, {});
+      const following = follow(folder);
+      await untilStep(folder, 3);
+      await place.client.stop((await readRayState(folder)).job);
+      await following;
+      const { state, step } = statusOf(folder);
+      expect(["stopped", "failed"]).toContain(state);
+      await resumeJob(folder, step + 2, false, place);
+      await follow(folder);
+      expectWholeRun(folder, "ray", step + 2);
+    },
+  );
+
+  // Only a head of this machine has its workers here.
+  it.skipIf(python === "")(
+    "says that a worker died, and goes on from the last checkpoint",
+    { timeout: PATIENCE },
+    async () => {
+      const { folder } = await launched(300, { ray: { workers: 2 } });
+      const following = follow(folder);
+      await untilStep(folder, 3);
+      const killed = spawnSync("pkill", ["-KILL", "-f", "ray::RayTrainWorker"]);
+      expect(killed.status).toBe(0);
+      await following;
+      const { state, step, message } = statusOf(folder);
+      console.log(message);
+      expect(state).toBe("failed");
+      await resumeJob(folder, step + 2, false, place);
+      await follow(folder);
+      expectWholeRun(folder, "ray", step + 2);
+    },
+  );
+
+  async function untilStep(folder: string, step: number): Promise<void> {
+    const end = Date.now() + PATIENCE / 2;
+    while (statusOf(folder).step < step) {
+      if (statusOf(folder).state === "failed")
+        throw new Error(statusOf(folder).message);
+      if (Date.now() > end)
+        throw new Error(
+          `step ${step} does not come: ${statusOf(folder).message}`,
+        );
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
+
   async function startHead(): Promise<string> {
     home = mkdtempSync(join(tmpdir(), "fr-"));
     const port = await freePort();

@@ -54,8 +54,9 @@ export class FakeTrainer {
     );
   }
 
-  end(): void {
-    this.frame({ op: "end" });
+  /** @param failed why the trainer gave up */
+  end(failed?: string): void {
+    this.frame({ op: "end", ...(failed !== undefined && { failed }) });
   }
 
   private writes(path: string, at: number, bytes: Buffer): void {

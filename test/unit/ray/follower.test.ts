@@ -265,7 +265,7 @@ describe("following a job", () => {
 
   it("says why a job failed, in the job's own last words", async () => {
     trainer.status("running", 1, 3);
-    server.print(JOB, "torch.OutOfMemoryError: CUDA out of memory\n");
+    server.print(JOB, "\u001b[36mtorch.OutOfMemoryError: CUDA out of memory\n");
     server.end(
       JOB,
       "FAILED",
@@ -277,6 +277,17 @@ describe("following a job", () => {
     expect(message).toContain("exit code 1");
     expect(message).toContain("CUDA out of memory");
     expect(message).not.toContain("#forksight");
+    expect(message).not.toContain("\u001b");
+  });
+
+  it("says why the trainer gave up, without the cluster's traceback", async () => {
+    const reason = "model: there is no /nowhere/model.gguf.";
+    trainer.status("preparing", 0, 3);
+    server.print(JOB, "Traceback (most recent call last):\n");
+    trainer.end(reason);
+    server.end(JOB, "FAILED", "Job entrypoint command failed");
+    await follow();
+    expect(await status()).toMatchObject({ state: "failed", message: reason });
   });
 
   it("says so where the cluster has forgotten the job", async () => {
