@@ -46,6 +46,7 @@ export default tseslint.config(
       ".forksight/",
       "test-results/",
       "**/.venv/",
+      "**/.venv-ray/",
     ],
   },
   eslint.configs.recommended,

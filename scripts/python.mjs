@@ -1,5 +1,5 @@
 // @ts-check
-// The Python package's environment (python/.venv) and its tests. Where the wheels cannot be had, the tests are skipped and
+// The Python package's environments (python/.venv, python/.venv-ray) and its tests. Where the wheels cannot be had, the tests are skipped and
 // the summary says why.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,14 +10,12 @@ import { findProgram } from "./setup.mjs";
 import { root } from "./steps.mjs";
 
 const folder = join(root, "python");
-const environment = join(folder, ".venv");
-const stamp = join(environment, "forksight-stamp.txt");
-const interpreter = join(
-  environment,
-  ...(process.platform === "win32"
-    ? ["Scripts", "python.exe"]
-    : ["bin", "python"]),
-);
+
+/** Environments, by the optional dependencies of pyproject.toml that they have beside the others. */
+const ENVIRONMENTS = {
+  test: { place: ".venv", given: "FORKSIGHT_PYTHON" },
+  ray: { place: ".venv-ray", given: "FORKSIGHT_RAY_PYTHON" },
+};
 
 /** The oldest Python that will do; newest first among those that a PATH may have. */
 const OLDEST = [3, 11];
@@ -28,13 +26,22 @@ const INSTALL_LIMIT = 420_000;
 const PIP = { PIP_RETRIES: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
 
 /**
- * A Python with everything that the package's tests need, made where it is not there yet; or why there is none.
- * FORKSIGHT_PYTHON may name one that has it all.
+ * A Python with everything that the package and its tests need, made where it is not there yet; or why there is none.
+ * FORKSIGHT_PYTHON, or FORKSIGHT_RAY_PYTHON, may name one that has it all.
+ * @param {keyof typeof ENVIRONMENTS} extra
  * @returns {{python: string} | {obstacle: string}}
  */
-export function pythonEnvironment() {
-  const given = process.env.FORKSIGHT_PYTHON;
+export function pythonEnvironment(extra = "test") {
+  const given = process.env[ENVIRONMENTS[extra].given];
   if (given) return { python: given };
+  const environment = join(folder, ENVIRONMENTS[extra].place);
+  const stamp = join(environment, "forksight-stamp.txt");
+  const interpreter = join(
+    environment,
+    ...(process.platform === "win32"
+      ? ["Scripts", "python.exe"]
+      : ["bin", "python"]),
+  );
   const base = findPython();
   if (base === undefined)
     return { obstacle: `no Python ${OLDEST.join(".")} or newer on the PATH` };
@@ -45,7 +52,7 @@ export function pythonEnvironment() {
     .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted)
     return { python: interpreter };
-  const failure = install(base.path);
+  const failure = install(base.path, extra, environment, interpreter);
   if (failure !== undefined) return { obstacle: failure };
   writeFileSync(stamp, wanted);
   return { python: interpreter };
@@ -97,11 +104,14 @@ function findPython() {
 }
 
 /**
- * Makes the environment anew.
- * @param {string} base
+ * Makes an environment anew.
+ * @param {string} base the Python to make it with
+ * @param {keyof typeof ENVIRONMENTS} extra
+ * @param {string} environment
+ * @param {string} interpreter
  * @returns {string | undefined} why that was not possible
  */
-function install(base) {
+function install(base, extra, environment, interpreter) {
   const begin = performance.now();
   const left = () =>
     Math.round(Math.max(1000, INSTALL_LIMIT - (performance.now() - begin)));
@@ -110,7 +120,7 @@ function install(base) {
   if (made !== undefined) return `an environment could not be made: ${made}`;
   console.log("  installing the Python package's requirements (minutes)");
   const requirements = JSON.parse(
-    spawnSync(interpreter, ["-c", LIST_REQUIREMENTS], {
+    spawnSync(interpreter, ["-c", LIST_REQUIREMENTS, extra], {
       cwd: folder,
       encoding: "utf8",
     }).stdout,
@@ -138,11 +148,11 @@ function install(base) {
   return `its requirements could not be installed: ${failed}`;
 }
 
-/** The package's requirements with those of its tests, as JSON. */
+/** The package's requirements with some optional ones, as JSON. */
 const LIST_REQUIREMENTS = `
-import json, tomllib
+import json, sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(json.dumps(project["dependencies"] + project["optional-dependencies"]["test"]))
+print(json.dumps(project["dependencies"] + project["optional-dependencies"][sys.argv[1]]))
 `;
 
 /**

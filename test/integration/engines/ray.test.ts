@@ -1,6 +1,6 @@
 /**
  * The engine "Ray cluster" with a real cluster: FORKSIGHT_RAY_ADDRESS is its dashboard's, or FORKSIGHT_RAY_PYTHON names a
- * Python for a head of this machine. Either has `ray[default]`, `ray[train]` and what forksight_trl needs.
+ * Python for a head of this machine (scripts/test-ray.mjs makes one). Either has `ray[default]`, `ray[train]` and what forksight_trl needs.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
