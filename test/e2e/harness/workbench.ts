@@ -21,31 +21,39 @@ export class Workbench {
 
   /** Runs a command of the palette by its full title, for example "Forksight: Annotate". */
   async run(title: string): Promise<void> {
-    const input = this.quick.input();
     const row = this.quick.row(title);
     await this.until(
       async () => {
         // The palette lists what there was when it opened: a command that its extension enables later needs it anew.
         await this.quick.open(`>${title}`);
-        return row
-          .waitFor({ timeout: 3000 })
-          .then(() => true)
-          .catch(() => this.page.keyboard.press("Escape").then(() => false));
+        // On a busy machine the list may be drawn anew between the press and the release of the mouse.
+        const clicked = await row.click({ timeout: 3000 }).then(
+          () => true,
+          () => false,
+        );
+        if (clicked && (await this.paletteGone(3000))) return true;
+        await this.page.keyboard.press("Escape");
+        return false;
       },
-      () => `the palette does not offer "${title}"`,
-    );
-    await row.click();
-    // The palette closes, or gives way to a pick of the command's own in the same place.
-    await this.until(
       async () =>
-        !(await input.isVisible()) ||
-        !(await input.inputValue({ timeout: 1000 }).catch(() => "")).startsWith(
-          ">",
-        ),
-      () => `the palette is still open after ${title}`,
+        `the palette does not run "${title}", it offers ${(await this.quick.titles()).join(", ")}`,
     );
     // Else the mouse rests on whatever was behind the palette, and its tooltip shows.
     await this.page.mouse.move(5, 5);
+  }
+
+  /** Whether the palette closed, or gave way to a pick of the command's own in the same place. @param patience milliseconds */
+  private async paletteGone(patience: number): Promise<boolean> {
+    const input = this.quick.input();
+    const gone = async () =>
+      !(await input.isVisible()) ||
+      !(await input.inputValue({ timeout: 1000 }).catch(() => "")).startsWith(
+        ">",
+      );
+    return until(gone, () => "the palette is still open", patience).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Titles of the palette's rows for a search text. */
@@ -82,6 +90,7 @@ export class Workbench {
       .waitFor();
     await this.quick.input().fill(label);
     await row.click();
+    await row.waitFor({ state: "hidden" });
   }
 
   /** Fills the input box that is open, and confirms it. */
@@ -92,14 +101,24 @@ export class Workbench {
 
   /** Opens a file of the workspace by its name, and waits until it is the active editor. */
   async openFile(name: string): Promise<void> {
-    await this.quick.open(name);
     const row = this.page
       .locator(".quick-input-list .monaco-list-row")
       .filter({ hasText: name })
       .first();
-    await row.waitFor();
-    await row.click();
-    await this.activeTab(name).waitFor();
+    await this.until(
+      async () => {
+        await this.quick.open(name);
+        await row.click({ timeout: 3000 }).catch(() => undefined);
+        return this.activeTab(name)
+          .waitFor({ timeout: 5000 })
+          .then(
+            () => true,
+            () => this.page.keyboard.press("Escape").then(() => false),
+          );
+      },
+      async () =>
+        `${name} does not open, the files are ${(await this.quick.titles()).join(", ")}`,
+    );
     await this.page
       .locator(".editor-group-container.active .view-lines")
       .first()
@@ -116,9 +135,17 @@ export class Workbench {
     const before = documentText.slice(0, offset).split("\n");
     const line = before.length;
     const column = (before.at(-1)?.length ?? 0) + 1;
-    await this.quick.open(`:${line}:${column}`);
-    await this.page.keyboard.press("Enter");
-    await this.cursorAt(documentText, offset);
+    await this.until(
+      async () => {
+        await this.quick.open(`:${line}:${column}`);
+        await this.page.keyboard.press("Enter");
+        return this.cursorAt(documentText, offset, 5000).then(
+          () => true,
+          () => false,
+        );
+      },
+      async () => `the cursor is at ${await this.cursorLabel()}`,
+    );
   }
 
   /** The status bar's line and column of the cursor. */
@@ -138,12 +165,17 @@ export class Workbench {
     );
   }
 
-  /** Waits until the cursor is at an offset. */
-  async cursorAt(documentText: string, offset: number): Promise<void> {
+  /** Waits until the cursor is at an offset. @param patience milliseconds */
+  async cursorAt(
+    documentText: string,
+    offset: number,
+    patience?: number,
+  ): Promise<void> {
     await this.until(
       async () => (await this.cursorOffset(documentText)) === offset,
       async () =>
         `the cursor is at ${await this.cursorOffset(documentText)}, not at ${offset}`,
+      patience,
     );
   }
 
