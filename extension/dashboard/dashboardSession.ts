@@ -1,4 +1,7 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import {
+  setImmediate as breathe,
+  setTimeout as sleep,
+} from "node:timers/promises";
 import {
   type FromDashboard,
   packed,
@@ -14,6 +17,8 @@ import { type Budget, budgetFor, WatchedRun } from "./watchedRun";
 
 /** Milliseconds between two looks at the shown runs. */
 const PERIOD = 1000;
+/** Milliseconds in which the page draws what was sampled: going through the files would take a core from it. */
+const PAUSE = 1000;
 /** Runs that are opened at the same time, and sent together. */
 const BATCH = 10;
 
@@ -188,6 +193,8 @@ export class DashboardSession {
       ({ metrics }) => !metrics.isComplete,
     );
     this.surveying = (async () => {
+      if (sampled.length === 0) return;
+      await sleep(PAUSE, undefined, { signal }).catch(() => undefined);
       for (const run of sampled) {
         if (signal.aborted) return;
         await run.survey(signal);

@@ -19,8 +19,8 @@ export interface Budget {
   readonly most: number;
 }
 
-/** Rows of all runs' first picture: some 10 microseconds each. */
-const FIRST_ROWS = 8000;
+/** Rows of all runs' first picture: to read and draw one takes some 0.1 milliseconds. */
+const FIRST_ROWS = 4000;
 const FULL_ROWS = 40_000;
 const WHOLE_BYTES = 24 << 20;
 
@@ -29,7 +29,7 @@ export function budgetFor(runs: number): Budget {
     Math.max(from, Math.min(to, Math.floor(total / Math.max(1, runs))));
   const full = share(FULL_ROWS, 300, 600);
   return {
-    first: share(FIRST_ROWS, 60, 300),
+    first: share(FIRST_ROWS, 40, 300),
     full,
     whole: share(WHOLE_BYTES, 1 << 16, 2 << 20),
     most: 4 * full,

@@ -34,7 +34,7 @@ export class QuickLineController extends LineController {
     context.save();
     context.strokeStyle = context.fillStyle = dataset.borderColor as string;
     context.lineWidth = dataset.borderWidth as number;
-    context.lineJoin = "round";
+    context.lineJoin = "bevel";
     context.setLineDash((dataset.borderDash as number[] | undefined) ?? []);
     context.beginPath();
     for (const { x, y } of points)
