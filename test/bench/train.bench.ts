@@ -1,5 +1,5 @@
 /** How fast the training kernel is: with few kept tokens at a real vocabulary, and against PyTorch on the same shapes. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import type { TokenBatch, TrainingKernel } from "../../native/addon/training";
 import { LORA_TARGETS, openTraining } from "../integration/openTraining";
 import { seeded } from "../unit/seeded";
 import { interleaved, type Bench, type BenchRow } from "./measure";
+import { NO_PYTHON, pythonWith } from "./python";
 import { SLIM, SMALL_F32, writeRandomGguf, type Shape } from "./randomGguf";
 
 const RANK = 8;
@@ -84,13 +85,6 @@ async function keptTokens(): Promise<BenchRow> {
   };
 }
 
-/** A Python with torch: FORKSIGHT_TORCH_PYTHON, or python3 where it has it. */
-function torchPython(): string | undefined {
-  const python = process.env["FORKSIGHT_TORCH_PYTHON"] ?? "python3";
-  const probe = spawnSync(python, ["-c", "import torch"], { stdio: "ignore" });
-  return probe.status === 0 ? python : undefined;
-}
-
 async function againstTorch(python: string): Promise<BenchRow> {
   const shape = { ...SMALL_F32, rank: RANK, sequences: 16, length: 128 };
   const kernel = await openKernel("qwen3-small-f32", SMALL_F32);
@@ -132,10 +126,10 @@ const bench: Bench = {
   name: "train",
   async run(say) {
     const rows = [await keptTokens()];
-    const python = torchPython();
+    const python = pythonWith("torch");
     if (python === undefined) {
       say(
-        "no Python with torch (FORKSIGHT_TORCH_PYTHON names one): the comparison with PyTorch is left out",
+        `no Python with torch (${NO_PYTHON}): the comparison with PyTorch is left out`,
       );
     } else {
       rows.push(await againstTorch(python));

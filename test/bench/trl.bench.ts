@@ -1,5 +1,5 @@
 /** A whole RL step of the embedded trainer against one of TRL's GRPOTrainer: same model, prompts, group size, lengths, LoRA. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { ProblemStream } from "../../native/trainer/problemStream";
 import { updatePolicy } from "../../native/trainer/update";
 import { seeded } from "../unit/seeded";
 import { median, type Bench, type BenchRow } from "./measure";
+import { NO_PYTHON, pythonWith } from "./python";
 
 const MODEL = repository("models/pocket.gguf");
 const DATA = repository("samples/data/countdown-train.jsonl");
@@ -46,24 +47,6 @@ interface Step {
 
 function repository(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
-}
-
-/** Importing them would take as long as a step. */
-const PROBE = `
-import importlib.util, sys
-sys.exit(not all(importlib.util.find_spec(name) for name in ("trl", "peft", "gguf")))`;
-
-/** A Python with what python/ needs: FORKSIGHT_PYTHON, or the environment that npm test made. */
-function trlPython(): string | undefined {
-  const candidates = [
-    process.env["FORKSIGHT_PYTHON"],
-    repository("python/.venv/bin/python"),
-  ];
-  return candidates.find(
-    (python) =>
-      python !== undefined &&
-      spawnSync(python, ["-c", PROBE], { stdio: "ignore" }).status === 0,
-  );
 }
 
 async function embedded(folder: string, { tokens, full }: Lengths) {
@@ -218,11 +201,9 @@ async function compared(python: string, lengths: Lengths): Promise<BenchRow[]> {
 const bench: Bench = {
   name: "trl",
   async run(say) {
-    const python = trlPython();
+    const python = pythonWith("trl", "peft", "gguf");
     if (python === undefined) {
-      say(
-        "no Python with TRL (npm test -- --only python makes one, FORKSIGHT_PYTHON names another): left out",
-      );
+      say(`no Python with TRL (${NO_PYTHON}): left out`);
       return [];
     }
     const rows: BenchRow[] = [];

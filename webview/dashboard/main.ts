@@ -16,7 +16,6 @@ import { defineControls } from "../toolkit";
 import { Cards } from "./cards";
 import { picture, shownCsv } from "./exporting";
 import { DashboardModel } from "./model";
-import { forgetStyles } from "./palette";
 import { fillChartPicker, fillRunPicker, opensUnder } from "./pickers";
 import { RunList } from "./runList";
 import { fillSettings } from "./settingsTable";
@@ -228,10 +227,7 @@ function exports(name: "savePng" | "saveCsv" | "saveAllCsv", run: () => void) {
 }
 
 host.onMessage(receive);
-onThemeChange(() => {
-  forgetStyles();
-  show();
-});
+onThemeChange(() => show());
 opensUnder(element("chooseRuns"), element("runPicker"));
 opensUnder(element("chooseCharts"), element("chartPicker"));
 opensUnder(element("exports"), element("exportMenu"));

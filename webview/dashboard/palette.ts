@@ -29,24 +29,16 @@ const DASHES: readonly (readonly number[])[] = [
   [14, 5],
 ];
 
-/** The looks of the theme in force; a look at a style sheet's variable is slow. */
-let styles: LineStyle[] = [];
-
 /** The look of the run, or of the series, with this number: neighbours differ in both; 40 until one comes again. */
 export function lineStyle(slot: number): LineStyle {
   const place = slot % (COLOURS.length * DASHES.length);
-  return (styles[place] ??= {
+  return {
     colour: themeValue(
       `forksight.run.${(place % COLOURS.length) + 1}`,
       COLOURS[place % COLOURS.length]!,
     ),
     dash: DASHES[(place + Math.floor(place / COLOURS.length)) % DASHES.length]!,
-  });
-}
-
-/** The theme has changed. */
-export function forgetStyles(): void {
-  styles = [];
+  };
 }
 
 /** The colour with an opacity of 0 to 1. */
