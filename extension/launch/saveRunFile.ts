@@ -5,7 +5,7 @@ import { parseDocument } from "yaml";
 import type { WrittenSettings } from "../../core/run/runForm";
 import { writeRunFile } from "../../core/run/writeRunFile";
 import { isRunFile } from "../runFiles/runFile";
-import { writtenPaths } from "./formPaths";
+import { writtenPaths } from "../runFiles/writtenPaths";
 
 const SUFFIX = ".forksight.yaml";
 /** Where run files go in a workspace, unless the user says otherwise. */
@@ -87,7 +87,9 @@ async function write(
   uri: vscode.Uri,
   previous: string | undefined,
 ): Promise<SavedFile> {
-  const text = writeRunFile(writtenPaths(settings, uri.fsPath), previous);
+  const root = vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath;
+  const written = writtenPaths(settings, uri.fsPath, root, previous);
+  const text = writeRunFile(written, previous);
   if (text === previous) return { file: uri.fsPath, text };
   const folder = vscode.Uri.joinPath(uri, "..");
   await vscode.workspace.fs.createDirectory(folder);

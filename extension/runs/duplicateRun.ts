@@ -15,13 +15,15 @@ export async function duplicateRun(run: Run): Promise<void> {
     throw new Error(`"${runName(run)}" has no settings that can be read.`);
   const place = placeFor(description.runFile) ?? dirname(run.folder);
   const { file, name } = freeFile(place, description.name);
+  const uri = vscode.Uri.file(file);
   const text = duplicateText(
     { ...description.settings, name },
-    place,
+    file,
+    vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath,
     previousText(description.runFile, place),
   );
   await writeFile(file, text, { flag: "wx" });
-  await vscode.window.showTextDocument(vscode.Uri.file(file));
+  await vscode.window.showTextDocument(uri);
 }
 
 /** The run file's folder, else the first workspace folder; undefined where neither is there. */

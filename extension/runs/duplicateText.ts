@@ -1,21 +1,18 @@
-import { isAbsolute, relative } from "node:path";
-import { mapPaths } from "../../core/run/runPaths";
 import { writeRunFile } from "../../core/run/writeRunFile";
+import { writtenPaths } from "../runFiles/writtenPaths";
 
 /**
  * The text of a run file with a run's settings.
  * @param settings a run's, with absolute paths
- * @param folder of the new file: its paths are relative to it
- * @param previous the text of a run file in that folder whose comments shall stay
+ * @param file the new file
+ * @param root its workspace folder, if it lies in one
+ * @param previous the text of a run file in the same folder whose comments shall stay
  */
 export function duplicateText(
   settings: Readonly<Record<string, unknown>>,
-  folder: string,
+  file: string,
+  root: string | undefined,
   previous?: string,
 ): string {
-  const nearby = mapPaths(settings, (path) =>
-    // What is not absolute is a model's id on Hugging Face.
-    isAbsolute(path) ? relative(folder, path) || path : path,
-  );
-  return writeRunFile(nearby, previous);
+  return writeRunFile(writtenPaths(settings, file, root, previous), previous);
 }

@@ -1,6 +1,5 @@
 /** `forksight train` and `forksight resume`. */
 import { resolve } from "node:path";
-import { runNameOf } from "../../core/run/names";
 import { type Override, parseOverride } from "../../core/run/runFile";
 import type { TrainerOptions, Outcome } from "../trainer/trainer";
 import { terminalOnlooker } from "./terminal";
@@ -137,17 +136,12 @@ export async function trainCommand(
     folder = resolve(command.folder);
     outcome = await trainer.resumeRun(folder, command.steps, options);
   } else {
-    folder = resolve(
-      command.out ??
-        trainer.freshFolder(runNameOf(command.runFile), new Date()),
-    );
-    onlooker.note(`run folder: ${folder}`);
-    outcome = await trainer.startRun(
+    ({ folder, outcome } = await trainer.startRun(
       command.runFile,
-      folder,
+      command.out,
       command.overrides,
       options,
-    );
+    ));
   }
   onlooker.note(
     outcome === "done"

@@ -58,15 +58,15 @@ export type Outcome = "done" | "stopped";
 
 /**
  * Starts a run in a new folder.
- * @param out the folder, made here
+ * @param out the folder, made here; undefined: one with the run's name, `.forksight/runs/<name>-<date>`
  * @throws RunError for all that a person can mend
  */
 export async function startRun(
   runFile: string,
-  out: string,
+  out: string | undefined,
   overrides: readonly Override[],
   options: TrainerOptions,
-): Promise<Outcome> {
+): Promise<{ readonly folder: string; readonly outcome: Outcome }> {
   const path = resolve(runFile);
   const { settings, ignored } = readSettings(path, overrides);
   checkEngine(settings);
@@ -79,13 +79,16 @@ export async function startRun(
     options.versions,
     (file) => options.onlooker.line(`hashing ${file}`),
   );
-  makeFolder(out);
-  const unlock = lockFolder(out, undefined);
+  const at = resolve(out ?? freshFolder(description.name, new Date()));
+  makeFolder(at);
+  const unlock = lockFolder(at, undefined);
   try {
-    const folder = RunFolder.create(out, description);
+    const folder = RunFolder.create(at, description);
+    options.onlooker.note(`run folder: ${at}`);
     for (const { field, message } of ignored)
       folder.log(`warning: ${field}: ${message}`);
-    return await trainIn(folder, settings, train, evalSets, options);
+    const outcome = await trainIn(folder, settings, train, evalSets, options);
+    return { folder: at, outcome };
   } finally {
     unlock();
   }
@@ -297,8 +300,8 @@ function rewardOf(
     );
 }
 
-/** A folder for a run that was not given one: `.forksight/runs/<name>-<date>` under the working directory, not there yet. */
-export function freshFolder(name: string, now: Date): string {
+/** A folder for a run that was not given one, under the working directory, not there yet. */
+function freshFolder(name: string, now: Date): string {
   const stem = runFolderName(name, now);
   for (let n = 1; ; n++) {
     const folder = resolve(

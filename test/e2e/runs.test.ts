@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunStatus } from "../../core/run/folder";
+import { readRunFile } from "../../core/run/runFile";
 import { POCKET_MODEL } from "../../scripts/sample.mjs";
 import { root } from "../../scripts/steps.mjs";
 import { writeRun } from "../unit/runs/folders";
@@ -35,6 +36,14 @@ checkpoints: {every: 0}
 threads: 1
 gpu: off
 `;
+
+const TASK = {
+  type: "forksight",
+  label: "a random fifth",
+  runFile: "runs/short.forksight.yaml",
+  set: ["name=by-task", "mask.kind=random", "steps=1"],
+  problemMatcher: [],
+};
 
 const THEMES = [
   ["dark", "Dark Modern"],
@@ -65,6 +74,11 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     writeFileSync(
       join(workspace, "runs", "reward.mjs"),
       "export default ({ completions }) => completions.map(() => 0.75);\n",
+    );
+    mkdirSync(join(workspace, ".vscode"), { recursive: true });
+    writeFileSync(
+      join(workspace, ".vscode", "tasks.json"),
+      JSON.stringify({ version: "2.0.0", tasks: [TASK] }),
     );
     session = await Session.open({ workspace, settings: {} });
     workbench = session.workbench;
@@ -183,6 +197,45 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     await workbench.run("Forksight: Launch Run File...");
     await shows("short", "done");
     expect(await row("short").innerText()).toContain("2/2, reward");
+  });
+
+  test("it goes on to more steps, which are asked for", async () => {
+    await choose("short", "Resume Run to More Steps");
+    await workbench.answer("3");
+    await workbench.until(
+      async () => /3\/3, reward/.test(await row("short").innerText()),
+      async () => `no third step: ${await row("short").innerText()}`,
+    );
+    await shows("short", "done");
+  });
+
+  test("it is duplicated as a run file with a name of its own", async () => {
+    await choose("short", "Duplicate Run");
+    await workbench.activeTab("short-2.forksight.yaml").waitFor();
+    const settings = (name: string) => {
+      const file = join(workspace, "runs", `${name}.forksight.yaml`);
+      const read = readRunFile(readFileSync(file, "utf8"));
+      return read.ok ? { ...read.settings, name: "" } : read.errors;
+    };
+    // The run has been taken to three steps.
+    expect(settings("short-2")).toEqual({ ...settings("short"), steps: 3 });
+    rmSync(join(workspace, "runs", "short-2.forksight.yaml"));
+    await workbench.run("View: Close All Editors");
+  });
+
+  test("a task trains a run file in a terminal, with settings of its own", async () => {
+    await workbench.run("Tasks: Run Task");
+    await workbench.filterAndPick("a random fifth");
+    await shows("by-task", "done");
+    const [folder] = runFolders("by-task");
+    const text = readFileSync(join(folder!, "run.json"), "utf8");
+    expect(JSON.parse(text)).toMatchObject({
+      settings: { mask: { kind: "random" }, steps: 1 },
+    });
+    expect(await row("by-task").innerText()).toContain("1/1, reward");
+    // The list is virtual: the rows of the tests that follow must have room.
+    rmSync(folder!, { recursive: true });
+    await workbench.run("View: Hide Panel");
   });
 
   test("a run file that does not hold is not launched, and says where", async () => {

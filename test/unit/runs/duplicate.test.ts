@@ -28,7 +28,12 @@ function recorded() {
 }
 
 test("a duplicate keeps the comments and has the run's settings, overrides included", () => {
-  const text = duplicateText(recorded(), "/w/runs", TEXT);
+  const text = duplicateText(
+    recorded(),
+    "/w/runs/second.forksight.yaml",
+    "/w",
+    TEXT,
+  );
   expect(text).toContain("# why this run is as it is");
   expect(text).toContain("model: ../models/pocket.gguf # small");
   const { name, mask } = recorded();
@@ -37,11 +42,13 @@ test("a duplicate keeps the comments and has the run's settings, overrides inclu
 
 test("a model's id on Hugging Face is no path", () => {
   const settings = { ...recorded(), model: "Qwen/Qwen3-0.6B" };
-  expect(settingsOf(duplicateText(settings, "/w")).model).toBe(settings.model);
+  expect(
+    settingsOf(duplicateText(settings, "/w/a.forksight.yaml", "/w")).model,
+  ).toBe(settings.model);
 });
 
 test("a duplicate elsewhere names the same files", () => {
-  const text = duplicateText(recorded(), "/w");
+  const text = duplicateText(recorded(), "/w/a.forksight.yaml", "/w");
   const settings = settingsOf(text);
   expect(settings.model).toBe("models/pocket.gguf");
   expect(settings.data).toEqual({
@@ -53,4 +60,28 @@ test("a duplicate elsewhere names the same files", () => {
     model: "",
     data: "",
   });
+});
+
+test("a file outside the workspace folder is named by its whole path", () => {
+  const text = duplicateText(
+    recorded(),
+    "/w/runs/second.forksight.yaml",
+    "/w/runs",
+  );
+  const { model, data } = settingsOf(text);
+  expect(model).toBe(resolve("/w/models/pocket.gguf"));
+  expect(data).toEqual({
+    train: "train.jsonl",
+    eval: { held: "/w/held.jsonl" },
+  });
+});
+
+test("a path stays as the run file beside it has it", () => {
+  const text = duplicateText(
+    recorded(),
+    "/w/runs/second.forksight.yaml",
+    "/w/runs",
+    TEXT,
+  );
+  expect(text).toContain("model: ../models/pocket.gguf # small");
 });

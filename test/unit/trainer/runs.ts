@@ -79,7 +79,7 @@ export async function train(
   const at = more.at ?? workspace();
   const policy = more.policy ?? bigramPolicy();
   const folder = join(at, "out");
-  const outcome = await startRun(
+  const { outcome } = await startRun(
     join(at, "run.forksight.yaml"),
     folder,
     sets.map((one) => parseOverride(one)!),
