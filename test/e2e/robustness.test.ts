@@ -1,8 +1,17 @@
 /** What goes wrong must not take the window along: a killed engine, a broken model, a workspace that is not trusted. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { POCKET_MODEL, SAMPLE_TRACE } from "../../scripts/sample.mjs";
+import { root } from "../../scripts/steps.mjs";
 import {
   annotateByCli,
   offsetsOf,
@@ -126,6 +135,19 @@ describe.skipIf(skip)("a workspace that is not trusted", () => {
     workspace = temporaryFolder("untrusted");
     writeFileSync(join(workspace, "trace.txt"), text);
     writeFileSync(join(workspace, "evil.gguf"), "not a model");
+    // So that the form has nothing else to complain of.
+    cpSync(join(root, "samples", "data"), join(workspace, "data"), {
+      recursive: true,
+    });
+    mkdirSync(join(workspace, "runs"));
+    writeFileSync(
+      join(workspace, "runs", "evil.forksight.yaml"),
+      "reward: {kind: javascript, file: evil.mjs}\n",
+    );
+    writeFileSync(
+      join(workspace, "runs", "evil.mjs"),
+      'import { writeFileSync } from "node:fs"; writeFileSync("ran", "");\n',
+    );
     mkdirSync(join(workspace, ".vscode"));
     writeFileSync(
       join(workspace, ".vscode", "settings.json"),
@@ -162,5 +184,32 @@ describe.skipIf(skip)("a workspace that is not trusted", () => {
     expect(enginesOf(session.server.pid)).toEqual([]);
     await workbench.run("Forksight: Annotate");
     await showsForks(workbench, text);
+  });
+
+  test("its run file cannot be launched, from the palette or from the form, which says why", async () => {
+    await workbench.openFile("evil.forksight.yaml");
+    await workbench.page
+      .locator(".codelens-decoration", {
+        hasText: "Launching needs a trusted workspace",
+      })
+      .waitFor();
+    for (const title of ["Launch Run File", "Compare Arms"])
+      expect(
+        (await workbench.paletteTitles(`Forksight: ${title}`)).join("; "),
+      ).not.toContain(title);
+    await workbench.run("Forksight: New Training Run");
+    const panel = workbench.page
+      .frameLocator("iframe.webview.ready")
+      .first()
+      .frameLocator("iframe#active-frame");
+    await panel.locator("#trust", { hasText: /trusted/u }).waitFor();
+    await panel
+      .locator('[data-field="data.train"] .count', { hasText: /problems/u })
+      .waitFor();
+    expect(await panel.locator("#problems").innerText()).toBe("");
+    await panel.locator("#launch[disabled]").waitFor();
+    await workbench.screenshot("test-results/launch-untrusted.png");
+    expect(existsSync(join(workspace, ".forksight"))).toBe(false);
+    expect(readdirSync(join(workspace, "runs"))).toHaveLength(2);
   });
 });
