@@ -33,6 +33,7 @@ import { TrainerRuns } from "./exchange/importRuns";
 import { Annotations } from "./inspect/annotations";
 import { Annotator } from "./inspect/annotator";
 import { ContextKeys } from "./inspect/contexts";
+import { FollowedEditor } from "./inspect/followedEditor";
 import { ForksView } from "./inspect/forksView";
 import { TokenHover } from "./inspect/hover";
 import { OpenDocuments } from "./inspect/openDocuments";
@@ -106,7 +107,8 @@ export function activate(context: vscode.ExtensionContext): void {
     (uri) => records.contentOf(uri),
     (uri) => models.inForce(uri).path,
   );
-  const forks = new ForksView(annotations);
+  const followed = new FollowedEditor();
+  const forks = new ForksView(annotations, followed);
   const status = new StatusItem(engine, annotations, annotator, () =>
     models.inForce(vscode.window.activeTextEditor?.document.uri),
   );
@@ -184,13 +186,14 @@ export function activate(context: vscode.ExtensionContext): void {
     modelComparisons,
     new Painter(annotations, modelComparisons),
     new ComparisonPainter(modelComparisons, annotations),
-    new ComparisonView(modelComparisons, annotations),
+    new ComparisonView(modelComparisons, annotations, followed),
     vscode.languages.registerHoverProvider(
       everything,
       new ComparisonHover(modelComparisons, annotations),
     ),
+    followed,
     forks,
-    new StatisticsView(context.extensionUri, annotations),
+    new StatisticsView(context.extensionUri, annotations, followed),
     status,
     new ScoringProgress(annotator, engine),
     new ContextKeys(annotations, annotator),

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { FATE, largestChanges } from "../../core/annotation/compareTraces";
 import type { Annotations } from "../inspect/annotations";
+import type { FollowedEditor } from "../inspect/followedEditor";
 import {
   changeText,
   comparisonHover,
@@ -28,8 +29,6 @@ export class ComparisonView
   private readonly changed = new vscode.EventEmitter<undefined>();
   private readonly view: vscode.TreeView<number>;
   private readonly subscriptions: vscode.Disposable[];
-  /** It stays while the focus is in a view or a panel. */
-  private uri: vscode.Uri | undefined;
   private shown: ShownComparison | undefined;
   private rows: number[] = [];
 
@@ -38,6 +37,7 @@ export class ComparisonView
   constructor(
     private readonly comparisons: ModelComparisons,
     private readonly annotations: Annotations,
+    private readonly followed: FollowedEditor,
   ) {
     this.view = vscode.window.createTreeView("forksight.comparison", {
       treeDataProvider: this,
@@ -46,7 +46,7 @@ export class ComparisonView
       this.changed,
       this.view,
       comparisons.onDidChange(() => this.follow()),
-      vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
+      followed.onDidChange(() => this.follow()),
     ];
   }
 
@@ -99,8 +99,8 @@ export class ComparisonView
   }
 
   private follow(): void {
-    this.uri = vscode.window.activeTextEditor?.document.uri ?? this.uri;
-    const shown = this.uri && this.comparisons.of(this.uri);
+    const uri = this.followed.editor?.document.uri;
+    const shown = uri && this.comparisons.of(uri);
     void vscode.commands.executeCommand(
       "setContext",
       "forksight.comparing",

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { bucketOf } from "../../core/annotation/buckets";
 import { type ForkOrder, forkIndexAt } from "../../core/annotation/forks";
 import type { Annotations } from "./annotations";
+import type { FollowedEditor } from "./followedEditor";
 import {
   type ForkLeaf,
   type ForkRow,
@@ -27,8 +28,6 @@ export class ForksView
   private readonly view: vscode.TreeView<ForkRow>;
   private readonly subscriptions: vscode.Disposable[];
   private rows: readonly ForkRow[] = [];
-  /** The document whose forks are listed; it stays while the focus is in a view or a panel. */
-  private editor: vscode.TextEditor | undefined;
   private live: LiveTrace | undefined;
   private order: ForkOrder = "position";
   private refreshTimer: NodeJS.Timeout | undefined;
@@ -36,7 +35,10 @@ export class ForksView
 
   readonly onDidChangeTreeData = this.changed.event;
 
-  constructor(private readonly annotations: Annotations) {
+  constructor(
+    private readonly annotations: Annotations,
+    private readonly followed: FollowedEditor,
+  ) {
     this.view = vscode.window.createTreeView("forksight.forks", {
       treeDataProvider: this,
       showCollapseAll: false,
@@ -45,9 +47,9 @@ export class ForksView
       this.changed,
       this.view,
       annotations.onDidChange(() => this.refreshSoon()),
-      vscode.window.onDidChangeActiveTextEditor(() => this.refreshSoon()),
+      followed.onDidChange(() => this.refreshSoon()),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => {
-        if (textEditor === this.editor) this.followCursorSoon();
+        if (textEditor === followed.editor) this.followCursorSoon();
       }),
       this.view.onDidChangeVisibility(({ visible }) => {
         if (visible) this.refresh();
@@ -76,7 +78,8 @@ export class ForksView
   }
 
   getTreeItem(row: ForkRow): vscode.TreeItem {
-    const { live, editor } = this;
+    const { live } = this;
+    const { editor } = this.followed;
     if (live === undefined || editor === undefined)
       return new vscode.TreeItem("");
     const lines = this.annotations.linesOf(editor.document);
@@ -123,9 +126,7 @@ export class ForksView
   }
 
   private refresh(): void {
-    const active = vscode.window.activeTextEditor;
-    if (active !== undefined) this.editor = active;
-    const document = this.editor?.document;
+    const document = this.followed.editor?.document;
     const live = document && this.annotations.of(document.uri)?.live;
     if (live === this.live) return;
     this.live = live;
@@ -149,7 +150,8 @@ export class ForksView
   }
 
   private async followCursor(): Promise<void> {
-    const { live, editor } = this;
+    const { live } = this;
+    const { editor } = this.followed;
     if (!this.view.visible || live === undefined || editor === undefined)
       return;
     const lines = this.annotations.linesOf(editor.document);

@@ -12,6 +12,7 @@ import {
   type ToStatisticsView,
 } from "../../core/panels/statisticsProtocol";
 import type { Annotations } from "./annotations";
+import type { FollowedEditor } from "./followedEditor";
 import type { LiveTrace } from "./liveTrace";
 import { selectPlace } from "./selectPlace";
 import { nextPlaceOf } from "./tokenPlaces";
@@ -34,8 +35,6 @@ export class StatisticsView
 
   private readonly subscriptions: vscode.Disposable[];
   private view: vscode.WebviewView | undefined;
-  /** The document whose trace is shown; it stays while the focus is in a view or a panel. */
-  private editor: vscode.TextEditor | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** The numbers depend on trace and rule alone, and an edit changes neither. */
   private known:
@@ -44,11 +43,12 @@ export class StatisticsView
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly annotations: Annotations,
+    private readonly followed: FollowedEditor,
   ) {
     this.subscriptions = [
       vscode.window.registerWebviewViewProvider(StatisticsView.id, this),
       annotations.onDidChange(() => this.refreshSoon()),
-      vscode.window.onDidChangeActiveTextEditor(() => this.refreshSoon()),
+      followed.onDidChange(() => this.refreshSoon()),
     ];
   }
 
@@ -94,15 +94,13 @@ export class StatisticsView
   }
 
   private refresh(): void {
-    const active = vscode.window.activeTextEditor;
-    if (active !== undefined) this.editor = active;
     // A hidden view has no page; it asks when it is shown again.
     if (!this.view?.visible) return;
     void this.view.webview.postMessage(this.message());
   }
 
   private message(): ToStatisticsView {
-    const uri = this.editor?.document.uri;
+    const uri = this.followed.editor?.document.uri;
     const live = uri && this.annotations.of(uri)?.live;
     if (uri === undefined || live === undefined) return { type: "nothing" };
     const trace = {
@@ -133,7 +131,7 @@ export class StatisticsView
 
   /** Selects the token's next place behind the cursor; the focus stays in the view, so that one can go on. */
   private async reveal(id: number): Promise<void> {
-    const document = this.editor?.document;
+    const document = this.followed.editor?.document;
     const live = document && this.annotations.of(document.uri)?.live;
     if (document === undefined || live === undefined) return;
     const key = document.uri.toString();

@@ -122,4 +122,22 @@ describe.skipIf(obstacle() !== undefined)("a JSONL file of rollouts", () => {
       .filter({ hasText: "Ln 3" });
     await problem.first().waitFor();
   });
+
+  test("the view Forks lists a record's forks until its last tab is closed", async () => {
+    await workbench.run("Forksight: Focus on Forks View");
+    const rows = workbench.treeRows().filter({ hasText: "nats" });
+    await workbench.activeTab("rollouts.jsonl").waitFor();
+    await workbench.run("Forksight: Open Record...");
+    await workbench.activeTab(/Record 2 of rollouts\.jsonl/u).waitFor();
+    await workbench.run("Forksight: Annotate");
+    await workbench.until(
+      async () => (await rows.count()) > 0,
+      () => "no forks are listed",
+    );
+    await workbench.run("View: Close All Editors");
+    await workbench.until(
+      async () => (await rows.count()) === 0,
+      async () => `${await rows.count()} forks of a closed record are listed`,
+    );
+  });
 });
