@@ -6,6 +6,7 @@ import type {
   RunDescription,
   RunStatus,
 } from "./folder";
+import { settingProblem } from "./settingProblem";
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -135,7 +136,7 @@ function readJson<T>(text: string, schema: z.ZodType): Read<T> {
 }
 
 function check<T>(json: unknown, schema: z.ZodType): Read<T> {
-  const checked = schema.safeParse(json);
+  const checked = schema.safeParse(json, { error: settingProblem });
   if (checked.success) return { ok: true, value: checked.data as T };
   const issue = checked.error.issues[0]!;
   const place = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";

@@ -11,6 +11,7 @@ import {
 import { z } from "zod";
 import { ignoredSettings } from "./ignoredSettings";
 import { nearestName } from "./nearestName";
+import { settingProblem } from "./settingProblem";
 import { runSettings, type RunSettings } from "./settings";
 
 /** Something wrong, or without effect, in a run file or in an override. */
@@ -119,7 +120,7 @@ function check(
   overridden: ReadonlySet<string>,
   place: Locate,
 ): RunFileResult {
-  const checked = runSettings.safeParse(value);
+  const checked = runSettings.safeParse(value, { error: settingProblem });
   if (checked.success) {
     const ignored = ignoredSettings(value, checked.data).map(
       ({ path, message }) => errorAt(path, message, true, overridden, place),
@@ -130,7 +131,9 @@ function check(
     toErrors(issue, value, overridden, place),
   );
   errors.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-  return { ok: false, errors };
+  // Of a number that is too large for a whole one, zod says so twice.
+  const last = new Map(errors.map((error) => [error.field, error]));
+  return { ok: false, errors: [...last.values()] };
 }
 
 /** One line for a person: `run.forksight.yaml:12: mask.rho: ...`. */
@@ -177,10 +180,14 @@ function errorAt(
   place: Locate,
 ): RunFileError {
   const field = names.join(".");
+  // An override may be a whole section, or a list.
+  const isOverridden = names.some((_, i) =>
+    overridden.has(names.slice(0, i + 1).join(".")),
+  );
   return {
     field,
-    message: overridden.has(field) ? `${message} (given by --set)` : message,
-    ...(overridden.has(field) ? {} : place(names, atName)),
+    message: isOverridden ? `${message} (given by --set)` : message,
+    ...(isOverridden ? {} : place(names, atName)),
   };
 }
 
@@ -217,9 +224,8 @@ function toErrors(
   const got = valueAt(value, path);
   if (issue.code === "invalid_type" && got === undefined)
     return [at(path, "this setting is needed and missing")];
-  const message = issue.message.replace(/^Invalid input: /, "");
   const shown = issue.code === "custom" ? "" : `, but it is ${show(got)}`;
-  return [at(path, `${message}${shown}`)];
+  return [at(path, `${issue.message}${shown}`)];
 }
 
 /** Where a field's value (or the nearest enclosing one that is there) stands. */
@@ -302,6 +308,10 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  // JSON knows no NaN.
+  const text =
+    typeof value === "number"
+      ? String(value)
+      : (JSON.stringify(value) ?? "nothing");
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -162,7 +162,7 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
   test("refuses what does not hold beside its field, and links to it", async () => {
     await input("mask.rho").fill("1.5");
     await field("mask.rho")
-      .locator(".problem", { hasText: "expected number to be <=1" })
+      .locator(".problem", { hasText: "expected at most 1" })
       .waitFor();
     expect(await input("mask.rho").getAttribute("aria-invalid")).toBe("true");
     const optimizer = panel.locator("#section-optimizer > summary");

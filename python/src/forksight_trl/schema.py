@@ -35,6 +35,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "integer": (int,),
 }
+# The words of core/run/settingProblem.ts.
+_WORDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "number": "a number",
+    "integer": "a whole number",
+}
 _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "minimum": ("at least", operator.ge),
     "maximum": ("at most", operator.le),
@@ -72,7 +81,7 @@ def _check(value: Any, schema: Schema, field: str, problems: list[str]) -> Any:
     # A default in the schema is of the file's side: of a section it is {}, whose own defaults come below.
     wanted = schema.get("type")
     if wanted is not None and not _is(value, wanted):
-        problems.append(f"{_name(field)}expected {wanted}, but it is {_show(value)}")
+        problems.append(f"{_name(field)}expected {_WORDS[wanted]}, but it is {_show(value)}")
         return value
     message = _range_problem(value, schema)
     if message:
@@ -81,7 +90,8 @@ def _check(value: Any, schema: Schema, field: str, problems: list[str]) -> Any:
         return _check_mapping(value, schema, field, problems)
     if isinstance(value, list):
         if len(value) < schema.get("minItems", 0):
-            problems.append(f"{_name(field)}needs at least {schema['minItems']}")
+            items_wanted = "1 item" if schema["minItems"] == 1 else f"{schema['minItems']} items"
+            problems.append(f"{_name(field)}expected at least {items_wanted}, but it is {_show(value)}")
         items = schema.get("items", {})
         return [_check(one, items, f"{field}.{i}", problems) for i, one in enumerate(value)]
     return value

@@ -65,13 +65,37 @@ describe("readRunFile", () => {
 
   it("names the field, the line and what was given", () => {
     expect(errorsOf(`${MINIMAL}mask:\n  kind: top\n  rho: 1.5\n`)).toEqual([
-      "run.yaml:6: mask.rho: Too big: expected number to be <=1, but it is 1.5",
+      "run.yaml:6: mask.rho: expected at most 1, but it is 1.5",
     ]);
     expect(errorsOf(`${MINIMAL}mask:\n  kind: tpo\n`)[0]).toMatch(
       /^run\.yaml:5: mask\.kind: .*"top".* but it is "tpo"$/,
     );
     expect(errorsOf(`${MINIMAL}steps: lots\n`)).toEqual([
-      'run.yaml:4: steps: expected number, received string, but it is "lots"',
+      'run.yaml:4: steps: expected a number, but it is "lots"',
+    ]);
+  });
+
+  it("says what an override gave, a list or a section too", () => {
+    const read = readRunFile(MINIMAL, [
+      { field: "adapter.targets", value: "[foo]" },
+      { field: "optimizer.learningRate", value: ".nan" },
+      { field: "eval.every", value: "1e30" },
+    ]);
+    expect(read.ok ? [] : read.errors).toEqual([
+      {
+        field: "adapter.targets.0",
+        message:
+          'expected one of "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", but it is "foo" (given by --set)',
+      },
+      {
+        field: "optimizer.learningRate",
+        message: "expected a number, but it is NaN (given by --set)",
+      },
+      {
+        field: "eval.every",
+        message:
+          "expected at most 1000000000, but it is 1e+30 (given by --set)",
+      },
     ]);
   });
 

@@ -149,14 +149,14 @@ describe("checkForm", () => {
     checkForm({ ...formOf(MINIMAL), ...changes }).problems;
 
   it.each([
-    ["mask.rho", "1.5", "<=1"],
+    ["mask.rho", "1.5", "at most 1"],
     ["mask.rho", "a fifth", 'it is "a fifth"'],
-    ["mask.rho", "0x10", "expected number"],
-    ["steps", "2.5", "expected int"],
+    ["mask.rho", "0x10", "expected a number"],
+    ["steps", "2.5", "expected a whole number"],
     ["steps", "", undefined],
     ["model", "", "needed and missing"],
     ["data.train", "", "needed and missing"],
-    ["adapter.targets", [], "expected array to have >=1"],
+    ["adapter.targets", [], "expected at least 1 item"],
     ["data.eval", [{ name: "a/b", path: "x" }], "letters, digits"],
     ["data.eval", [{ name: "a", path: "" }], "a path is needed"],
     ["data.eval", [{ name: "", path: "x" }], "letters, digits"],
