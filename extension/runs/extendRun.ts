@@ -12,10 +12,10 @@ export async function extendRun(launcher: Launcher, run: Run): Promise<void> {
     prompt: `Steps in all: ${step} of ${steps} are done`,
     value: String(2 * steps),
     validateInput: (text) =>
-      stepsIn(text, step) === undefined
-        ? `A whole number above ${step}`
+      stepsIn(text, steps) === undefined
+        ? `A whole number above ${steps}`
         : undefined,
   });
-  const asked = answer === undefined ? undefined : stepsIn(answer, step);
+  const asked = answer === undefined ? undefined : stepsIn(answer, steps);
   if (asked !== undefined) await launcher.resume(run.folder, asked);
 }

@@ -2,6 +2,7 @@
 /** The command line: `forksight annotate FILE`, `train RUN`, `resume FOLDER`, `adapter IN OUT`, `import PATH`. Exit codes: 0, 1 for an error in the input, 2 for wrong usage. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "../errorMessage";
 import { adapterCommand } from "./adapter";
 import { annotateFile } from "./annotateFile";
 import { HELP, parseCommand } from "./arguments";
@@ -90,7 +91,7 @@ main().then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const oneLine = message.replace(/\s*[\r\n]+\s*/g, " ");
     if (error instanceof UsageError) {
       process.stderr.write(`forksight: ${oneLine} Try --help.\n`);

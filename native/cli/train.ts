@@ -1,5 +1,5 @@
 /** `forksight train` and `forksight resume`. */
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { type Override, parseOverride } from "../../core/run/runFile";
 import type { TrainerOptions, Outcome } from "../trainer/trainer";
 import { terminalOnlooker } from "./terminal";
@@ -18,6 +18,8 @@ Usage: forksight train RUN.forksight.yaml [options]
 
 The run folder holds run.json, status.json, metrics.jsonl, rollouts/, checkpoints/ and trainer.log. A file named \`stop\`
 in it, or Ctrl+C, stops the run after the step under way; Ctrl+C again, or SIGTERM, at once. Either can be resumed.
+
+Without a terminal nothing is printed but errors: trainer.log, status.json and metrics.jsonl in the run folder tell.
 
 Exit code: 0 done or stopped on request, 1 for an error in the run, 2 for wrong usage.
 `;
@@ -146,7 +148,7 @@ export async function trainCommand(
   onlooker.note(
     outcome === "done"
       ? "done"
-      : `stopped; go on with: forksight resume ${folder}`,
+      : `stopped; go on with: node ${relative("", process.argv[1]!)} resume ${folder}`,
   );
   return 0;
 }

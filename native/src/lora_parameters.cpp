@@ -184,7 +184,7 @@ void LoraParameters::importState(const std::vector<uint8_t>& state) {
   const bool same = state.size() >= header + names.size() &&
                     std::memcmp(state.data() + header, names.data(), names.size()) == 0;
   if (!same) {
-    throw Failure(kBadInput, "The state belongs to other LoRA matrices: rank, alpha, targets and model must be those it was made with.");
+    throw Failure(kBadInput, "The optimiser's state is cut off, or belongs to other LoRA matrices: rank, alpha, targets and model must be those it was made with.");
   }
   uint64_t sum = 0;
   if (state.size() == whole) std::memcpy(&sum, state.data() + whole - sizeof sum, sizeof sum);

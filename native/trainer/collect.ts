@@ -11,7 +11,8 @@ import type { RewardFunction } from "../../core/tasks/reward";
 import type { Rollout, SamplingOptions } from "../addon/rollouts";
 import type { Policy } from "./policy";
 import type { ProblemStream } from "./problemStream";
-import { messageOf, RunError } from "./runError";
+import { messageOf } from "../errorMessage";
+import { RunError } from "./runError";
 import type { TrainingSequence } from "./update";
 
 /** A rollout that a step trains on. */

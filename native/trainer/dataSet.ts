@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { type ProblemCheck, readDataLine } from "../../core/tasks/dataSet";
 import type { Problem } from "../../core/tasks/problem";
-import { messageOf, RunError } from "./runError";
+import { messageOf } from "../errorMessage";
+import { RunError } from "./runError";
 
 /** Bad lines named in one error, at most. */
 const NAMED_LINES = 5;

@@ -12,7 +12,8 @@ import type { HashedFile, RunDescription } from "../../core/run/folder";
 import { mapPaths } from "../../core/run/runPaths";
 import { runNameOf } from "../../core/run/names";
 import type { RunSettings } from "../../core/run/settings";
-import { messageOf, RunError } from "./runError";
+import { messageOf } from "../errorMessage";
+import { RunError } from "./runError";
 
 const GGUF_MAGIC = "GGUF";
 const MODEL_NEEDED =

@@ -3,6 +3,7 @@ import type { MetricsLine, RolloutLine } from "../../core/run/folder";
 import type { RunSettings } from "../../core/run/settings";
 import type { Problem } from "../../core/tasks/problem";
 import type { RewardFunction } from "../../core/tasks/reward";
+import { messageOf } from "../errorMessage";
 import { collectRollouts, type Collected } from "./collect";
 import { compareWithBase } from "./compareBase";
 import { evaluate, type EvalSets } from "./evaluate";
@@ -60,12 +61,11 @@ class Loop {
   }
 
   async run(): Promise<"done" | "stopped"> {
-    const { folder, policy, board, settings, onlooker } = this.options;
+    const { folder, board, settings, onlooker } = this.options;
     const latest = folder.latestCheckpoint();
     for (const mended of folder.recover(latest?.state)) folder.log(mended);
     if (latest) {
-      policy.kernel.importState(latest.optimizerState());
-      policy.rollouts.setAdapter(latest.adapterPath, 1);
+      this.load(latest);
       this.state = latest.state;
       folder.log(`resumed after step ${latest.state.step}`);
       onlooker.note(`resumed after step ${latest.state.step}`);
@@ -78,6 +78,19 @@ class Loop {
       await this.step(this.state.step + 1);
     }
     return "done";
+  }
+
+  /** @throws RunError where a file of it is cut off or of another run */
+  private load(checkpoint: Checkpoint): void {
+    const { policy } = this.options;
+    try {
+      policy.kernel.importState(checkpoint.optimizerState());
+      policy.rollouts.setAdapter(checkpoint.adapterPath, 1);
+    } catch (error) {
+      throw new RunError(
+        `The checkpoint ${checkpoint.folder} cannot be loaded: ${messageOf(error)} Remove this folder, and the run goes on from the checkpoint before it.`,
+      );
+    }
   }
 
   /** Step 0: the base model's accuracy. */

@@ -2,8 +2,3 @@
 export class RunError extends Error {
   override name = "RunError";
 }
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -31,7 +31,8 @@ import {
   readMetrics,
   readStatus,
 } from "../../core/run/readFolder";
-import { messageOf, RunError } from "./runError";
+import { messageOf } from "../errorMessage";
+import { RunError } from "./runError";
 import { appendDurably, replaceFile, writeDurably } from "./writeFile";
 
 const STATE_FILE = "trainer_state.json";
@@ -75,6 +76,7 @@ export class RunFolder {
   static create(path: string, description: RunDescription): RunFolder {
     const folder = new RunFolder(path);
     mkdirSync(path, { recursive: true });
+    if (folder.neverBegan()) folder.clear();
     if (existsSync(folder.at(RUN_FOLDER.run))) {
       throw new RunError(
         `${path} holds a run already. Continue it with \`resume\`, or name another folder with --out.`,
@@ -109,9 +111,7 @@ export class RunFolder {
     try {
       text = readFileSync(file, "utf8");
     } catch (error) {
-      throw new RunError(
-        `${path} is no run folder: ${file} cannot be read (${messageOf(error)}).`,
-      );
+      throw new RunError(`${path} is no run folder: ${messageOf(error)}.`);
     }
     const read = readDescription(text);
     if (!read.ok)
@@ -121,6 +121,37 @@ export class RunFolder {
     mkdirSync(folder.at(RUN_FOLDER.rollouts), { recursive: true });
     mkdirSync(folder.at(RUN_FOLDER.checkpoints), { recursive: true });
     return { folder, description: read.value };
+  }
+
+  /** Whether a run failed here before its first result, as for a model that could not be loaded. */
+  private neverBegan(): boolean {
+    return (
+      this.readStatus()?.state === "failed" &&
+      [RUN_FOLDER.checkpoints, RUN_FOLDER.rollouts].every(
+        (name) => existsSync(this.at(name)) && isEmpty(this.at(name)),
+      ) &&
+      this.recordedSteps() === 0
+    );
+  }
+
+  /** Takes away what such a run left. */
+  private clear(): void {
+    for (const name of [
+      RUN_FOLDER.checkpoints,
+      RUN_FOLDER.rollouts,
+      RUN_FOLDER.metrics,
+      RUN_FOLDER.status,
+      RUN_FOLDER.stop,
+      RUN_FOLDER.run,
+    ])
+      rmSync(this.at(name), { recursive: true, force: true });
+  }
+
+  /** Whole lines of metrics.jsonl. */
+  recordedSteps(): number {
+    const file = this.at(RUN_FOLDER.metrics);
+    if (!existsSync(file)) return 0;
+    return readMetrics(readFileSync(file, "utf8")).lines.length;
   }
 
   replaceDescription(description: RunDescription): void {
@@ -306,4 +337,8 @@ export class RunFolder {
   private at(...names: string[]): string {
     return join(this.path, ...names);
   }
+}
+
+function isEmpty(folder: string): boolean {
+  return readdirSync(folder).length === 0;
 }

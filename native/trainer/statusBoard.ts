@@ -28,6 +28,13 @@ export class StatusBoard {
   private activity: RunActivity | undefined = "load";
   private written = 0;
   private readonly stepSeconds: number[] = [];
+  /** When the first step of this process began, in milliseconds. */
+  private begun: number | undefined;
+  /** Seconds in steps, and their number. */
+  private steppedFor = 0;
+  private stepped = 0;
+  /** Seconds between two steps, on the average. */
+  private between = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -63,6 +70,12 @@ export class StatusBoard {
 
   stepDone(step: number, seconds: number): void {
     this.step = step;
+    this.begun ??= performance.now() - 1000 * seconds;
+    this.steppedFor += seconds;
+    this.stepped += 1;
+    // Between the steps the run evaluates and compares.
+    const since = (performance.now() - this.begun) / 1000;
+    this.between = Math.max(0, since - this.steppedFor) / this.stepped;
     this.stepSeconds.push(seconds);
     if (this.stepSeconds.length > RECENT_STEPS) this.stepSeconds.shift();
     this.write();
@@ -83,11 +96,8 @@ export class StatusBoard {
     if (this.state === "done") return 0;
     if (this.stepSeconds.length === 0) return null;
     const sum = this.stepSeconds.reduce((total, one) => total + one, 0);
-    return (
-      Math.round(
-        (sum / this.stepSeconds.length) * (this.steps - this.step) * 10,
-      ) / 10
-    );
+    const perStep = sum / this.stepSeconds.length + this.between;
+    return Math.round(perStep * (this.steps - this.step) * 10) / 10;
   }
 
   private text(): string {

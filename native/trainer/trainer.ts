@@ -29,7 +29,8 @@ import type { OpenedPolicy } from "./llamaPolicy";
 import { lockFolder } from "./lock";
 import { runLoop } from "./loop";
 import { RewardProcess, rewardProcessOptions } from "./rewardProcess";
-import { messageOf, RunError } from "./runError";
+import { messageOf } from "../errorMessage";
+import { RunError } from "./runError";
 import { RunFolder } from "./runFolder";
 import { type Onlooker, StatusBoard } from "./statusBoard";
 
@@ -109,10 +110,22 @@ export async function resumeRun(
   checkTrust(settings, options);
   const unlock = lockFolder(folder.path, folder.readStatus());
   try {
-    const done = stepsDone(folder);
-    if (settings.steps < done)
+    const before = Number(description.settings["steps"]);
+    if (settings.steps < before)
       throw new RunError(
-        `${folder.path} has ${done} steps already, and steps=${settings.steps} asks for fewer. Give a larger number to go on.`,
+        `${folder.path} is a run of ${before} steps, and steps=${settings.steps} asks for fewer. Give a larger number to go on beyond its end.`,
+      );
+    const recorded = folder.recordedSteps();
+    if (recorded > 0 && folder.latestCheckpoint() === undefined)
+      throw new RunError(
+        `${folder.path} has no checkpoint that can be read, and to begin anew would lose the ${recorded} steps in metrics.jsonl. Put its checkpoints back, or train the run file into a new folder.`,
+      );
+    if (
+      folder.readStatus()?.state === "done" &&
+      stepsDone(folder) === settings.steps
+    )
+      options.onlooker.note(
+        `all ${settings.steps} steps are done; --set steps=N goes on beyond them`,
       );
     await checkUnchanged(description, (file) =>
       options.onlooker.line(`hashing ${file}`),
@@ -205,6 +218,8 @@ function readSettings(
   } catch (error) {
     throw new RunError(`The run file cannot be read: ${messageOf(error)}.`);
   }
+  if (text.includes("\0"))
+    throw new RunError(`${path} is no run file: it is not text.`);
   const read = readRunFile(text, overrides);
   if (read.ok)
     return {

@@ -3,6 +3,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -260,10 +261,43 @@ describe("stopping and resuming", () => {
     });
     const before = readFileSync(join(folder, "run.json"), "utf8");
     await expect(resume(folder, { steps: 2 })).rejects.toThrow(
-      /has 3 steps already/,
+      /is a run of 3 steps/,
     );
     expect(readFileSync(join(folder, "run.json"), "utf8")).toBe(before);
     expect(readFileSync(join(folder, "status.json"), "utf8")).toBe(status);
+  });
+
+  it("does not begin anew where steps are recorded and no checkpoint can be read", async () => {
+    const { folder } = await train(["steps=3"]);
+    for (const name of readdirSync(join(folder, "checkpoints")))
+      rmSync(join(folder, "checkpoints", name), { recursive: true });
+    const before = readFileSync(join(folder, "metrics.jsonl"), "utf8");
+    await expect(resume(folder, { steps: 5 })).rejects.toThrow(
+      /no checkpoint that can be read.* 4 steps/,
+    );
+    expect(readFileSync(join(folder, "metrics.jsonl"), "utf8")).toBe(before);
+  });
+
+  it("names the checkpoint that cannot be loaded, and what to do", async () => {
+    const { folder } = await train(["steps=3"]);
+    const policy = bigramPolicy();
+    policy.kernel.importState = () => {
+      throw new Error("It is cut off.");
+    };
+    await expect(resume(folder, { steps: 5, policy })).rejects.toThrow(
+      /step-3 cannot be loaded: It is cut off\. Remove this folder/,
+    );
+  });
+
+  it("takes a folder again in which a run failed before its first result", async () => {
+    const at = workspace();
+    const openPolicy = () => Promise.reject(new Error("no such model"));
+    await expect(train([], { at, openPolicy })).rejects.toThrow(
+      "no such model",
+    );
+    const { folder, outcome } = await train(["steps=2"], { at });
+    expect(outcome).toBe("done");
+    expect(metricsOf(folder).map(({ step }) => step)).toEqual([0, 1, 2]);
   });
 
   it("refuses a folder where another trainer is at work", async () => {
@@ -332,7 +366,7 @@ describe("errors of a run", () => {
 
   it("says what kind of model it takes", async () => {
     await expect(train(["model=owner/name"])).rejects.toThrow(
-      /model cannot be read: ENOENT.* a GGUF file/,
+      /model cannot be read: there is no .* a GGUF file/,
     );
   });
 
