@@ -175,7 +175,12 @@ export interface Progress {
 
 /** What the user can do about an error. */
 export type EngineAction =
-  "chooseModel" | "lowerContext" | "turnGpuOff" | "retry" | "none";
+  | "chooseModel"
+  | "dropAdapter"
+  | "lowerContext"
+  | "turnGpuOff"
+  | "retry"
+  | "none";
 
 /** Error codes of ResponseError, beside JSON-RPC's own. */
 export const ENGINE_ERROR = {

@@ -10,6 +10,10 @@ const BUTTONS: Readonly<
   >
 > = {
   chooseModel: { title: "Choose Model", command: "forksight.chooseModel" },
+  dropAdapter: {
+    title: "Score with the Base Model",
+    command: "forksight.inspectWithBase",
+  },
   lowerContext: { title: "Lower Context", command: "forksight.lowerContext" },
   turnGpuOff: { title: "Turn GPU Off", command: "forksight.turnGpuOff" },
   retry: { title: "Retry", command: "forksight.retry" },

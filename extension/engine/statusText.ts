@@ -1,7 +1,7 @@
 import { counted } from "../counted";
 import type { EngineHealth } from "../../core/engine/protocol";
 import { labelText } from "../../core/panels/visibleText";
-import { adapterName as nameOfAdapter } from "../../core/run/adapterName";
+import { scorerName } from "../../core/annotation/scorerName";
 import { formatCut } from "../inspect/cutSetting";
 import type { LiveTrace } from "../inspect/liveTrace";
 import { escapeMarkdown } from "../inspect/inertText";
@@ -102,7 +102,7 @@ function modelLine({ health, modelName }: StatusFacts): string {
 
 function traceLine(live: LiveTrace): string {
   const { cut, columns } = live;
-  const { recorded, settings } = live.trace;
+  const { recorded } = live.trace;
   if (recorded !== undefined) {
     return `This rollout: ${counted(columns.start.length, "token")}, ${counted(cut.forks.length, "kept token")}, as ${escapeMarkdown(recorded.run)} recorded them in step ${recorded.step}.`;
   }
@@ -114,9 +114,7 @@ function traceLine(live: LiveTrace): string {
     cut.rule.kind === "share" && !Number.isNaN(cut.threshold)
       ? `, from ${cut.threshold.toFixed(3)} nats on`
       : "";
-  const by =
-    settings.adapterPath && ` + ${nameOfAdapter(settings.adapterPath)}`;
-  const scorer = escapeMarkdown(`${live.trace.model.name}${by ?? ""}`);
+  const scorer = escapeMarkdown(scorerName(live.trace));
   return `This trace: ${counted(columns.start.length, "token")}, ${counted(live.cut.forks.length, "fork")} (${rule}${from}), scored by ${scorer}.`;
 }
 

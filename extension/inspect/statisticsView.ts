@@ -1,6 +1,7 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { type CutRule, cutTrace } from "../../core/annotation/cut";
+import { scorerName } from "../../core/annotation/scorerName";
 import { histogram } from "../../core/annotation/histogram";
 import type { ScoredTrace } from "../../core/annotation/scoredTrace";
 import { summarize, type TokenMean } from "../../core/annotation/statistics";
@@ -105,7 +106,7 @@ export class StatisticsView
     if (uri === undefined || live === undefined) return { type: "nothing" };
     const trace = {
       document: path.posix.basename(uri.path),
-      model: live.trace.model.name,
+      model: scorerName(live.trace),
       isFresh: live.isFresh,
       ...this.numbersOf(live),
     };

@@ -21,6 +21,12 @@ export interface LaunchParts {
   readonly failures: Failures;
   readonly facts: RunFacts;
   readonly surroundings: () => Surroundings;
+  /** Opens a form that was closed before it was saved. */
+  readonly openAgain: (
+    form: FormState,
+    saved: SavedFile | undefined,
+    untouched: FormValues | undefined,
+  ) => void;
 }
 
 /** One launch panel: the form of one run file, new or saved. */
@@ -105,6 +111,7 @@ export class LaunchPanel {
       case "changed":
         this.isNewer = false;
         this.form = { ...this.form, values: message.values };
+        this.showTitle();
         await this.tellFacts(message.values);
         break;
       case "browse":
@@ -220,10 +227,29 @@ export class LaunchPanel {
   }
 
   private showTitle(): void {
-    this.panel.title =
-      this.file === undefined
-        ? "New Training Run"
-        : path.basename(this.file).replace(/\.forksight\.ya?ml$/i, "");
+    // A webview has no mark of its own for what is not saved.
+    this.panel.title = `${this.isUnsaved ? "\u25cf " : ""}${this.name}`;
+  }
+
+  private get name(): string {
+    return this.file === undefined
+      ? "New Training Run"
+      : path.basename(this.file).replace(/\.forksight\.ya?ml$/i, "");
+  }
+
+  private get isUnsaved(): boolean {
+    return this.untouched !== undefined && this.isTouched;
+  }
+
+  /** VS Code cannot keep a webview from closing: what it held can be had again. */
+  private async offerUnsaved(): Promise<void> {
+    const AGAIN = "Open Again";
+    const chosen = await vscode.window.showWarningMessage(
+      `Forksight: the form "${this.name}" was closed with changes that are not saved.`,
+      AGAIN,
+    );
+    if (chosen === AGAIN)
+      this.parts.openAgain(this.form, this.saved, this.untouched);
   }
 
   private post(message: ToLaunchPanel): void {
@@ -231,6 +257,7 @@ export class LaunchPanel {
   }
 
   private dispose(): void {
+    if (this.isUnsaved) void this.offerUnsaved();
     this.asking.abort();
     for (const one of this.subscriptions) one.dispose();
   }

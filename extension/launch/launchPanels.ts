@@ -35,7 +35,7 @@ export class LaunchPanels
   constructor(
     register: Register,
     private readonly models: Models,
-    private readonly parts: LaunchParts,
+    private readonly parts: Omit<LaunchParts, "openAgain">,
   ) {
     this.subscriptions = [
       vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this),
@@ -91,13 +91,17 @@ export class LaunchPanels
     };
   }
 
-  private create(form: FormState, saved: SavedFile | undefined): void {
+  private create(
+    form: FormState,
+    saved: SavedFile | undefined,
+    untouched = form.values,
+  ): void {
     const panel = vscode.window.createWebviewPanel(
       VIEW_TYPE,
       "New Training Run",
       vscode.ViewColumn.Active,
     );
-    this.add(panel, form, saved, form.values);
+    this.add(panel, form, saved, untouched);
   }
 
   private add(
@@ -106,7 +110,10 @@ export class LaunchPanels
     saved: SavedFile | undefined,
     untouched: FormValues | undefined,
   ): void {
-    const launch = new LaunchPanel(panel, form, saved, untouched, this.parts);
+    const launch = new LaunchPanel(panel, form, saved, untouched, {
+      ...this.parts,
+      openAgain: (...closed) => this.create(...closed),
+    });
     this.panels.add(launch);
     panel.onDidDispose(() => this.panels.delete(launch));
   }

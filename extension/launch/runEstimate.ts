@@ -153,5 +153,7 @@ function timeText(
   { name, tokensPerSecond }: NamedEarlierRun,
 ): string {
   const rate = Math.round(tokensPerSecond).toLocaleString("en");
-  return `About ${duration(seconds)} a step, ${duration(seconds * steps)} for ${steps.toLocaleString("en")} steps without evaluation. By the rate of ${inert(name, NAME_LIMIT)} with this model (${rate} tokens per second).`;
+  const step =
+    seconds < 1 ? "Less than a second" : `About ${duration(seconds)}`;
+  return `${step} a step, ${duration(seconds * steps)} for ${steps.toLocaleString("en")} steps without evaluation. By the rate of ${inert(name, NAME_LIMIT)} with this model (${rate} tokens per second).`;
 }

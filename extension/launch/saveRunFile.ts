@@ -5,7 +5,7 @@ import { parseDocument } from "yaml";
 import type { WrittenSettings } from "../../core/run/runForm";
 import { writeRunFile } from "../../core/run/writeRunFile";
 import { isRunFile } from "../runFiles/runFile";
-import { writtenPaths } from "../runFiles/writtenPaths";
+import { isInside, writtenPaths } from "../runFiles/writtenPaths";
 
 const SUFFIX = ".forksight.yaml";
 /** Where run files go in a workspace, unless the user says otherwise. */
@@ -173,7 +173,13 @@ async function askWhere(
         input.validationMessage = `The name has to end with ${SUFFIX}`;
         return;
       }
-      resolve(vscode.Uri.file(path.resolve(root.fsPath, input.value)));
+      const file = path.resolve(root.fsPath, input.value);
+      if (!isInside(file, root.fsPath)) {
+        input.validationMessage =
+          "That lies outside the workspace folder: the folder button above saves anywhere";
+        return;
+      }
+      resolve(vscode.Uri.file(file));
       input.dispose();
     });
     input.onDidChangeValue(() => (input.validationMessage = undefined));

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import type { DescribedModel } from "../../core/engine/protocol";
 import { type FoundModel, discoverModels } from "../../native/client/discover";
@@ -46,8 +47,13 @@ export async function chooseModel(parts: {
   ).fsPath;
   const choice = await pickModel(engine, models, ownFolder, scope);
   const chosen = choice && (await pathOf(choice, engine, ownFolder));
+  if (chosen === undefined) return;
+  // An adapter that has gone would have every trace refused.
+  const { adapterPath } = readSettings(scope);
+  if (adapterPath !== "" && !existsSync(adapterPath))
+    await writeSetting("adapterPath", undefined, scope);
   // Empty stands for the pocket model, wherever the extension lies.
-  if (chosen !== undefined) await writeSetting("modelPath", chosen, scope);
+  await writeSetting("modelPath", chosen, scope);
 }
 
 async function pathOf(

@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
 import * as vscode from "vscode";
+import { readSettings, writeSetting } from "../configuration";
+import { isInside } from "../runFiles/writtenPaths";
 import { isLive, type Run } from "./run";
 import type { Runs } from "./runs";
 import { runName } from "./runText";
@@ -24,7 +27,13 @@ export async function deleteRuns(
     now.length === 1 ? `the run "${runName(now[0]!)}"` : `${now.length} runs`;
   const left = now.length > NAMED ? `\nand ${now.length - NAMED} more` : "";
   const folders = now.slice(0, NAMED).map(({ folder }) => folder);
-  const detail = `All that is in ${now.length === 1 ? "this folder" : "these folders"} goes, checkpoints and rollouts included:\n${folders.join("\n")}${left}`;
+  const isInspected = now.some(({ folder }) =>
+    isInside(readSettings().adapterPath, folder),
+  );
+  const inspected = isInspected
+    ? "\n\nThe annotator uses a checkpoint of it now. It goes back to the base model."
+    : "";
+  const detail = `All that is in ${now.length === 1 ? "this folder" : "these folders"} goes, checkpoints and rollouts included:\n${folders.join("\n")}${left}${inspected}`;
   const DELETE = "Delete";
   const agreed = await vscode.window.showWarningMessage(
     `Delete ${what}?`,
@@ -45,6 +54,9 @@ export async function deleteRuns(
     if (anyway !== FOREVER) return;
     await remove(now, false);
   } finally {
+    const { adapterPath } = readSettings();
+    if (isInspected && !existsSync(adapterPath))
+      await writeSetting("adapterPath", undefined);
     await runs.refresh();
   }
 }

@@ -50,7 +50,8 @@ export class Launcher {
       const [first, ...more] = read.errors;
       const left =
         more.length > 0 ? ` And ${more.length} more in this file.` : "";
-      const at = formatRunFileError(runNameOf(runFile.path), first!);
+      const shown = vscode.workspace.asRelativePath(runFile, false);
+      const at = formatRunFileError(shown, first!);
       const chosen = await vscode.window.showErrorMessage(
         `Forksight: the run file cannot be launched. ${at}.${left}`,
         "Open",

@@ -305,6 +305,32 @@ describe.skipIf(obstacle() !== undefined)("the launch panel", () => {
       .waitFor({ state: "detached" });
   });
 
+  test("a form that is closed before it is saved can be had again", async () => {
+    const before = readFileSync(join(workspace, RUN_FILE), "utf8");
+    await workbench.openFile("arm.forksight.yaml");
+    await workbench.run("Forksight: Open in Form");
+    await workbench.activeTab(/^\s*arm\s*$/u).waitFor();
+    await input("steps").fill("77");
+    await workbench.activeTab(/^\s*\u25cf arm\s*$/u).waitFor();
+    await workbench.run("View: Close Editor");
+    await workbench.showNotifications();
+    await workbench.notification(/"arm" was closed/u).waitFor();
+    await workbench
+      .notification(/"arm" was closed/u)
+      .getByText("Open Again", { exact: true })
+      .click();
+    await workbench.activeTab(/^\s*\u25cf arm\s*$/u).waitFor();
+    await workbench.until(
+      async () => (await input("steps").inputValue()) === "77",
+      () => "the form has lost what was filled in",
+    );
+    await panel.locator("#save").click();
+    await workbench.activeTab(/^\s*arm\s*$/u).waitFor();
+    expect(readFileSync(join(workspace, RUN_FILE), "utf8")).toBe(
+      before.replace(/^steps: \d+/mu, "steps: 77"),
+    );
+  });
+
   test("opens the run file in the form, and launches it from there", async () => {
     await workbench.openFile("arm.forksight.yaml");
     await workbench.press("Control+Home");

@@ -121,6 +121,19 @@ describe.skipIf(skip)("an engine that dies, a model that is broken", () => {
     await showsForks(workbench, text);
     await workbench.statusMatches(/\d+ forks/u);
   });
+
+  test("an adapter that has gone is told of, and the base model is one click away", async () => {
+    const message = workbench.notification(/There is no adapter/u);
+    await workbench.showNotifications();
+    await session.changeSettingsUntil(
+      { "forksight.adapterPath": join(workspace, "gone.gguf") },
+      () => message.isVisible(),
+      () => "no message about the adapter",
+    );
+    await message.getByText("Score with the Base Model").click();
+    await showsForks(workbench, text);
+    await workbench.statusMatches(/\d+ forks(?! by)/u);
+  });
 });
 
 describe.skipIf(skip)("a workspace that is not trusted", () => {

@@ -242,7 +242,9 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     await workbench.openFile("bad.forksight.yaml");
     await workbench.run("Forksight: Launch Run File...");
     await workbench.showNotifications();
-    await workbench.notification(/bad:5: steps: /u).waitFor();
+    await workbench
+      .notification(/runs\/bad\.forksight\.yaml:5: steps: /u)
+      .waitFor();
     expect(runFolders("bad")).toEqual([]);
   });
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ModelIdentity } from "../../../core/annotation/scoredTrace";
+import { messageOf } from "../../errorMessage";
 import { EngineFailure } from "../failure";
 import { GgufError } from "../../../core/gguf/cursor";
 import { readGgufHeader } from "./header";
@@ -93,21 +94,23 @@ function partPaths(path: string): string[] {
   });
 }
 
-function readWholeHeader(path: string): GgufHeader {
+function readWholeHeader(
+  path: string,
+  bad: (path: string, what: string) => EngineFailure = badModel,
+): GgufHeader {
   let header: GgufHeader;
   try {
     header = readGgufHeader(path);
   } catch (error) {
     if (error instanceof GgufError) {
-      throw badModel(path, error.message);
+      throw bad(path, error.message);
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw badModel(path, `it cannot be read (${reason})`);
+    throw bad(path, `it cannot be read: ${messageOf(error)}`);
   }
   for (const tensor of header.tensors) {
     const end = header.dataStart + tensor.offset + tensor.bytes;
     if (end > header.fileSize) {
-      throw badModel(
+      throw bad(
         path,
         `it is truncated: it has ${String(header.fileSize)} bytes, and tensor "${tensor.name}" would end at byte ${String(end)}. ` +
           "Download it again",
@@ -126,16 +129,16 @@ export function readAdapter(path: string, model: ModelFile): void {
     throw new EngineFailure(
       "badModel",
       `There is no adapter ${path}. Choose one that is there, or none.`,
-      "chooseModel",
+      "dropAdapter",
     );
   }
-  const { metadata } = readWholeHeader(path);
+  const { metadata } = readWholeHeader(path, badAdapter);
   if (metadata.get("general.type") !== "adapter") {
-    throw badModel(path, "it is not a LoRA adapter");
+    throw badAdapter(path, "it is not a LoRA adapter");
   }
   const architecture = metadata.get("general.architecture");
   if (architecture !== model.architecture) {
-    throw badModel(
+    throw badAdapter(
       path,
       `it is an adapter for "${typeof architecture === "string" ? architecture : "?"}", and ${model.name} is "${model.architecture}"`,
     );
@@ -147,6 +150,14 @@ function badModel(path: string, what: string): EngineFailure {
     "badModel",
     `${basename(path)} is not a usable model file: ${what}. Choose another model.`,
     "chooseModel",
+  );
+}
+
+function badAdapter(path: string, what: string): EngineFailure {
+  return new EngineFailure(
+    "badModel",
+    `${basename(path)} is not a usable adapter: ${what}. Choose another adapter, or none.`,
+    "dropAdapter",
   );
 }
 
