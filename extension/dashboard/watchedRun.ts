@@ -103,9 +103,7 @@ export class WatchedRun {
       group: shownName(run.group ?? ""),
       state: run.state,
       isStopping: run.isStopping ?? false,
-      message: shownName(
-        this.problem || (run.problem ?? status?.message ?? ""),
-      ),
+      message: shownName(this.problem || (run.problem ?? lastWord(run))),
       step: status?.step ?? run.latest?.step ?? 0,
       steps: status?.steps ?? 0,
       eta: run.state === "running" ? (status?.eta ?? null) : null,
@@ -128,4 +126,11 @@ export class WatchedRun {
       this.problem = `${RUN_FOLDER.metrics}: ${(error as Error).message}`;
     }
   }
+}
+
+/** What the trainer said last. One that was killed was at something, and is no more. */
+function lastWord({ state, status }: Run): string {
+  return state === "interrupted"
+    ? "its trainer is gone; it can be resumed"
+    : (status?.message ?? "");
 }

@@ -4,7 +4,7 @@ import {
   DEFAULT_CUT,
 } from "../../core/annotation/cut";
 
-const SHARE = /^\s*top\s*(\d+(?:\.\d+)?)\s*%\s*$/i;
+const SHARE = /^\s*(?:top\s*)?(\d+(?:\.\d+)?)\s*%\s*$/i;
 const FIXED = /^\s*(\d+(?:\.\d+)?)\s*$/;
 
 /**

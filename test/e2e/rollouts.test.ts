@@ -184,6 +184,31 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     await workbench.screenshot("test-results/rollouts-recorded.png");
   });
 
+  test("a click opens another, which the side bar tells of while the focus stays in the table", async () => {
+    await workbench.run("Forksight: Focus on Forks View");
+    const forks = workbench.page
+      .locator(".part.sidebar .pane")
+      .filter({ has: workbench.page.locator('[aria-label^="Forks"]') })
+      .first();
+    const listed = async () =>
+      (await forks.locator(".pane-header .description").innerText()).trim();
+    const before = await listed();
+    await rows()
+      .nth(index % 2)
+      .click();
+    await workbench.until(
+      async () => (await listed()) !== before,
+      async () => `the view Forks still says "${await listed()}"`,
+    );
+    await rows()
+      .nth(index - 1)
+      .focus();
+    await workbench.press("Enter");
+    await workbench
+      .activeTab(`Record ${index} of step-${STEP}.jsonl`)
+      .waitFor();
+  });
+
   test("the hover shows what was recorded", async () => {
     const { tokens, completion, reward, advantage } = openedRollout();
     const at = annotateByCli(completion).findIndex(

@@ -131,9 +131,14 @@ function showWaiting(hasCharts: boolean): void {
   const { runs, hasAllRows } = model;
   const waiting = element("waiting");
   waiting.hidden = hasCharts || runs.length === 0;
-  waiting.textContent = hasAllRows
-    ? "No metrics yet. They appear here after the first step."
-    : "Reading metrics...";
+  const mayCome = runs.some(({ head: { state } }) =>
+    ["preparing", "running"].includes(state),
+  );
+  waiting.textContent = !hasAllRows
+    ? "Reading metrics..."
+    : mayCome
+      ? "No metrics yet. They appear here after the first step."
+      : "No metrics: no step was done.";
 }
 
 function showSettings(): void {

@@ -86,6 +86,7 @@ describe("the setting forksight.cut", () => {
   it.each([
     ["top 20%", { kind: "share", share: 0.2 }],
     ["  Top 7.5 % ", { kind: "share", share: 0.075 }],
+    ["15%", { kind: "share", share: 0.15 }],
     ["top100%", { kind: "share", share: 1 }],
     ["0.672", { kind: "fixed", nats: 0.672 }],
     ["0", { kind: "fixed", nats: 0 }],
@@ -94,7 +95,7 @@ describe("the setting forksight.cut", () => {
     expect(parseCut(formatCut(rule))).toEqual(rule);
   });
 
-  it.each(["", "top 0%", "top 101%", "20%", "-1", "Infinity", "top x%"])(
+  it.each(["", "top 0%", "top 101%", "-1", "Infinity", "top x%"])(
     "takes the default for %j",
     (text) => {
       expect(parseCut(text)).toBeUndefined();
