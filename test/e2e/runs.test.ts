@@ -346,6 +346,10 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
 
   test("a run at work is not deleted; one that is not, after a question that names its folder", async () => {
     const [own] = runFolders("own");
+    await workbench.run("Forksight: Inspect with This Checkpoint...");
+    await workbench.pick(/^own/u);
+    await workbench.pick("Step 1");
+    await workbench.statusMatches(/ \+ own step 1/u);
     await workbench.menuEntry(row("long"), "Stop Run");
     const menu = workbench.page.locator(".monaco-menu");
     expect(await menu.allInnerTexts()).toEqual([
@@ -353,7 +357,9 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
     ]);
     await workbench.page.keyboard.press("Escape");
     await choose("own", "Delete Run");
-    expect(await answerDialog("Delete")).toContain(own);
+    const asked = await answerDialog("Delete");
+    expect(asked).toContain(own);
+    expect(asked).toContain("goes back to the base model");
     // A server has no trash.
     await answerDialog("Delete Permanently");
     await workbench.until(
@@ -361,6 +367,7 @@ describe.skipIf(obstacle() !== undefined)("the view Runs", () => {
       () => "the deleted run is still listed",
     );
     expect(existsSync(own!)).toBe(false);
+    await workbench.statusMatches(/^(?!.* \+ own)/u);
   });
 });
 
