@@ -29,6 +29,7 @@ import type { OpenedPolicy } from "./llamaPolicy";
 import { lockFolder } from "./lock";
 import { runLoop } from "./loop";
 import { RewardProcess, rewardProcessOptions } from "./rewardProcess";
+import { EngineFailure } from "../engine/failure";
 import { messageOf } from "../errorMessage";
 import { RunError } from "./runError";
 import { RunFolder } from "./runFolder";
@@ -192,7 +193,7 @@ async function trainIn(
     }
     const message = messageOf(error);
     folder.log(
-      `failed: ${error instanceof RunError ? message : String((error as Error).stack ?? error)}`,
+      `failed: ${isForPeople(error) ? message : String((error as Error).stack ?? error)}`,
     );
     board.end("failed", message);
     throw error;
@@ -206,6 +207,11 @@ async function trainIn(
     folder.log(outcome);
     board.end(outcome, outcome === "done" ? "done" : "stopped; can be resumed");
   }
+}
+
+/** Whether an error says all that a person needs; of others the log has the stack. */
+function isForPeople(error: unknown): boolean {
+  return error instanceof RunError || error instanceof EngineFailure;
 }
 
 function readSettings(
