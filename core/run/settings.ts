@@ -379,10 +379,7 @@ export const runSettings = z
       context.addIssue({ code: "custom", path: at, message });
     const { rollout: r, objective: o } = value;
     if (o.loss !== "sft" && r.groupSize < 2)
-      issue(
-        ["rollout", "groupSize"],
-        "a group needs at least 2 rollouts to be compared",
-      );
+      issue(["rollout", "groupSize"], "a group needs at least 2 rollouts");
     const sequences =
       o.loss === "sft" ? r.promptsPerStep : r.promptsPerStep * r.groupSize;
     if (value.miniBatches > sequences)

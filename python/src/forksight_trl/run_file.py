@@ -62,7 +62,7 @@ def _cross_field(raw: dict[str, Any]) -> list[str]:
     rollout, objective, reward = raw["rollout"], raw["objective"], raw["reward"]
     sft = objective["loss"] == "sft"
     if not sft and rollout["groupSize"] < 2:
-        problems.append("rollout.groupSize: a group needs at least 2 rollouts to be compared")
+        problems.append("rollout.groupSize: a group needs at least 2 rollouts")
     sequences = rollout["promptsPerStep"] * (1 if sft else rollout["groupSize"])
     if raw["miniBatches"] > sequences:
         problems.append(f"miniBatches: a step has {sequences} sequences, too few for {raw['miniBatches']} mini-batches")
