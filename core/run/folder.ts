@@ -225,3 +225,10 @@ export function isAlive(status: RunStatus, now: number): boolean {
     Math.abs(now - Date.parse(status.heartbeat)) < HEARTBEAT_LIMIT
   );
 }
+
+/** Whether a trainer is at work on a run in this state. */
+export function isLiveState(
+  state: RunState | "interrupted" | "unreadable",
+): boolean {
+  return state === "preparing" || state === "running";
+}

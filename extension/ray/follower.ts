@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { isAlive, type RunStatus } from "../../core/run/folder";
+import { isAlive, isLiveState, type RunStatus } from "../../core/run/folder";
 import { isTemporary, Lines, readFrame, readLine } from "../../core/run/stream";
 import { isMissing, isOver, type JobInfo, type JobsClient } from "./jobsClient";
 import { JobsError } from "./jobsError";
@@ -223,7 +223,7 @@ export class Follower {
         ? `waiting for the cluster: ${info.message ?? "pending"}`.slice(0, 300)
         : undefined;
     await this.local.changeStatus((status) =>
-      status.state === "running" || status.state === "preparing"
+      isLiveState(status.state)
         ? { ...status, heartbeat, ...(waiting && { message: waiting }) }
         : undefined,
     );
@@ -232,8 +232,7 @@ export class Follower {
   private async end(info: JobInfo): Promise<void> {
     const heartbeat = new Date().toISOString();
     await this.local.changeStatus((status) => {
-      if (status.state !== "running" && status.state !== "preparing")
-        return undefined;
+      if (!isLiveState(status.state)) return undefined;
       const [state, message]: [RunStatus["state"], string] =
         info.status === "STOPPED"
           ? ["stopped", "stopped on the cluster"]
@@ -255,7 +254,7 @@ export class Follower {
   /** The cluster was started anew, or the job deleted there. */
   private async forgotten(): Promise<void> {
     await this.local.changeStatus((status) =>
-      status.state === "running" || status.state === "preparing"
+      isLiveState(status.state)
         ? {
             ...status,
             state: "failed",
@@ -279,8 +278,7 @@ export class Follower {
     this.log(`${this.name}: ${why}`);
     if (!(problem instanceof JobsError)) throw problem;
     await this.local.changeStatus((status) =>
-      (status.state === "running" || status.state === "preparing") &&
-      !isAlive(status, Date.now())
+      isLiveState(status.state) && !isAlive(status, Date.now())
         ? { ...status, message: `not followed: ${why}` }
         : undefined,
     );

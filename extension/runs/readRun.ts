@@ -6,6 +6,7 @@ import { DIVERGENCE_STEPS, divergenceOf } from "../../core/run/divergence";
 import {
   HEARTBEAT_PERIOD,
   isAlive,
+  isLiveState,
   type MetricsLine,
   RUN_FOLDER,
   type RunStatus,
@@ -17,7 +18,7 @@ import {
   readStatus,
 } from "../../core/run/readFolder";
 import { isProcess } from "../../native/client/liveProcess";
-import { isLiveState, type Run, type ShownState } from "./run";
+import type { Run, ShownState } from "./run";
 import { LARGEST_JSON, readRegular } from "./regularFile";
 import { readTail } from "./tail";
 

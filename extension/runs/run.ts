@@ -1,9 +1,10 @@
 import type { Divergence } from "../../core/run/divergence";
-import type {
-  MetricsLine,
-  RunDescription,
-  RunState,
-  RunStatus,
+import {
+  isLiveState,
+  type MetricsLine,
+  type RunDescription,
+  type RunState,
+  type RunStatus,
 } from "../../core/run/folder";
 
 /** What the tree shows. `interrupted`: its process is gone. `unreadable`: the folder holds no run that can be read. */
@@ -35,10 +36,6 @@ export interface Run {
 /** Whether a trainer is at work on it. */
 export function isLive({ state }: Run): boolean {
   return isLiveState(state);
-}
-
-export function isLiveState(state: ShownState): boolean {
-  return state === "preparing" || state === "running";
 }
 
 /** Whether it can go on as it is; a run that is done needs a new number of steps. */

@@ -116,14 +116,15 @@ export async function resumeRun(
       throw new RunError(
         `${folder.path} is a run of ${before} steps, and steps=${settings.steps} asks for fewer. Give a larger number to go on beyond its end.`,
       );
+    const latest = folder.latestCheckpoint();
     const recorded = folder.recordedSteps();
-    if (recorded > 0 && folder.latestCheckpoint() === undefined)
+    if (recorded > 0 && latest === undefined)
       throw new RunError(
         `${folder.path} has no checkpoint that can be read, and to begin anew would lose the ${recorded} steps in metrics.jsonl. Put its checkpoints back, or train the run file into a new folder.`,
       );
     if (
       folder.readStatus()?.state === "done" &&
-      stepsDone(folder) === settings.steps
+      latest?.state.step === settings.steps
     )
       options.onlooker.note(
         `all ${settings.steps} steps are done; --set steps=N goes on beyond them`,

@@ -165,7 +165,7 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     await workbench.screenshot(`test-results/rollouts-${name}.png`);
   });
 
-  test("Enter opens one with the tokens marked that the trainer kept", async () => {
+  async function openByEnter(): Promise<void> {
     await rows()
       .nth(index - 1)
       .focus();
@@ -173,6 +173,10 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
     await workbench
       .activeTab(`Record ${index} of step-${STEP}.jsonl`)
       .waitFor();
+  }
+
+  test("Enter opens one with the tokens marked that the trainer kept", async () => {
+    await openByEnter();
     const { tokens, completion } = openedRollout();
     const kept = annotateByCli(completion).filter(
       (_, i) => tokens.kept[i] === 1,
@@ -200,13 +204,7 @@ describe.skipIf(obstacle() !== undefined)("rollouts", () => {
       async () => (await listed()) !== before,
       async () => `the view Forks still says "${await listed()}"`,
     );
-    await rows()
-      .nth(index - 1)
-      .focus();
-    await workbench.press("Enter");
-    await workbench
-      .activeTab(`Record ${index} of step-${STEP}.jsonl`)
-      .waitFor();
+    await openByEnter();
   });
 
   test("the hover shows what was recorded", async () => {

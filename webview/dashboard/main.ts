@@ -9,6 +9,7 @@ import {
   type StepRange,
   type ToDashboard,
 } from "../../core/panels/dashboardProtocol";
+import { isLiveState } from "../../core/run/folder";
 import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { onThemeChange } from "../theme";
@@ -131,9 +132,7 @@ function showWaiting(hasCharts: boolean): void {
   const { runs, hasAllRows } = model;
   const waiting = element("waiting");
   waiting.hidden = hasCharts || runs.length === 0;
-  const mayCome = runs.some(({ head: { state } }) =>
-    ["preparing", "running"].includes(state),
-  );
+  const mayCome = runs.some(({ head }) => isLiveState(head.state));
   waiting.textContent = !hasAllRows
     ? "Reading metrics..."
     : mayCome

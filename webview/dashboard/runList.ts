@@ -1,6 +1,7 @@
 /** The legend: a line a run with its state, progress, and buttons. */
 import type { RunHead } from "../../core/panels/dashboardProtocol";
 import { duration } from "../../core/run/duration";
+import { isLiveState } from "../../core/run/folder";
 import type { ShownRun } from "./model";
 import { swatch } from "./palette";
 
@@ -138,7 +139,7 @@ function fill(
   line.facts.textContent = factsOf(run).join(" \u00b7 ");
   line.message.textContent = head.message;
   line.message.title = head.message;
-  line.stop.hidden = head.state !== "running" && head.state !== "preparing";
+  line.stop.hidden = !isLiveState(head.state);
   line.stop.disabled = head.isStopping;
   line.stop.title = `Ask ${head.name} to save and stop`;
 }

@@ -8,6 +8,7 @@ import {
 } from "../../core/panels/trainingProtocol";
 import { duration } from "../../core/run/duration";
 import { visibleLine } from "../../core/panels/visibleText";
+import { isLiveState } from "../../core/run/folder";
 import { elementsOf } from "../elements";
 import { Host } from "../host";
 import { defineControls } from "../toolkit";
@@ -36,7 +37,7 @@ function show({ run, sparks }: Extract<ToTraining, { type: "show" }>): void {
     run.eta === null ? "" : `${duration(run.eta)} left`;
   element("message").textContent = run.message;
   element("message").title = run.message;
-  const isLive = run.state === "running" || run.state === "preparing";
+  const isLive = isLiveState(run.state);
   element("stop").toggleAttribute("disabled", !isLive || run.isStopping);
   element("sparks").replaceChildren(...sparks.map(sparkItem));
 }
